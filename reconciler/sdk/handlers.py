@@ -1,0 +1,198 @@
+"""What a vendor does: one session per run, one handler per kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from reconciler.sdk.http import Http, Pace, SafeRequest
+from reconciler.sdk.kinds import Kind
+from reconciler.values import (
+    Address,
+    Document,
+    FieldChange,
+    Hold,
+    Observed,
+    Ownership,
+    Plan,
+    Problem,
+    Record,
+    Resource,
+    Secret,
+    Snapshot,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """
+    One mutating call to make.
+
+    `attributes` is the whole wanted document with references as ids and secrets as `Secret`; `reveal` gives a
+    secret's value and is called only to build the request. `owner` is the mark to write (kinds with
+    `Identity.MARK`). `fields` are the differences that caused an update, `observed` the object as last read,
+    `memo` what `prepare` returned.
+    """
+
+    address: Address
+    attributes: Document
+    reveal: Callable[[Secret], str]
+    owner: Ownership
+    now: datetime
+    id: str | None = None
+    fields: tuple[FieldChange, ...] = ()
+    observed: Observed | None = None
+    record: Record | None = None
+    memo: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """
+    What extra readings at plan time say about one wanted resource.
+
+    `observed` replaces the object as listed (with a taint, an output, …); `hold` keeps the engine from acting;
+    `problems` refuse the plan.
+    """
+
+    observed: Observed | None = None
+    hold: Hold | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of an export as the vendor reports it; `status` is pending, completed or failed."""
+
+    id: str
+    status: str
+    started: datetime | None = None
+    finished: datetime | None = None
+    figures: Mapping[str, int] = field(default_factory=dict)
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of `doctor`: what was looked at, whether it is well, and what to do when not."""
+
+    subject: str
+    well: bool
+    detail: str
+    help: str | None = None
+
+
+class Handler(ABC):
+    """
+    The verbs of one kind.
+
+    Every method may raise a `VendorError`. `list` and `read` send safe requests only. A creation sends exactly
+    one mutating request; an update may send several if repeating them does no harm.
+    """
+
+    @abstractmethod
+    def list(self) -> Sequence[Observed]:
+        """
+        Every object of the kind that the credentials can see, from a list read to its end.
+
+        Raises `Unreadable` when the list cannot be believed: never returns a part.
+        """
+
+    @abstractmethod
+    def read(self, id: str) -> Observed | None:
+        """The object, or `None` when the vendor says that there is none. Raises `Unreadable` when it cannot say."""
+
+    def assess(self, resource: Resource, record: Record | None, observed: Observed | None, now: datetime) -> Assessment:
+        """Extra readings at plan time about one wanted resource. By default none."""
+        return Assessment(observed=observed)
+
+    def prepare(self, order: Order) -> Document:
+        """What must be read and remembered before a creation: becomes the intent's memo. By default nothing."""
+        return {}
+
+    @abstractmethod
+    def create(self, order: Order) -> Observed:
+        """
+        Make the object with one request; its `settling` may say that it is not ready yet.
+
+        Raises `Uncertain` when the request may have taken effect.
+        """
+
+    def update(self, order: Order) -> Observed:
+        """Bring the object to `order.attributes`. Only for kinds whose `updates` is true."""
+        raise AssertionError(f"{order.address.type} is declared without update")
+
+    def delete(self, id: str) -> None:
+        """Ask for the object's deletion; gone already is a success. Only for kinds whose `deletes` is true."""
+        raise AssertionError(f"deletion of {id} was asked of a kind that is declared without delete")
+
+    def disable(self, id: str) -> Observed:
+        """Stop the object's exports and keep it. Only for kinds whose `disables` is true."""
+        raise AssertionError(f"disabling of {id} was asked of a kind that is declared without it")
+
+    def test(self, id: str) -> None:  # noqa: B027 - an optional verb
+        """Whatever the vendor can test on a new object before an old one goes. Raises `Refused`. By default nothing."""
+
+
+class Session(ABC):
+    """One vendor, connected with one set of settings; sends nothing before the first verb."""
+
+    @property
+    @abstractmethod
+    def scope(self) -> str:
+        """Whose objects these are, such as `organization example-org`: what a record must share with the project."""
+
+    @abstractmethod
+    def handler(self, kind: str) -> Handler:
+        """The handler of a kind that is no composite."""
+
+    def preflight(self, plan: Plan, snapshot: Snapshot) -> Iterable[Problem]:
+        """Extra readings about the whole plan: quotas, products not enabled, missing permissions. By default none."""
+        return ()
+
+    def runs(self, record: Record) -> Iterable[Run]:
+        """Recent runs of the recorded object, newest first. By default the vendor reports none."""
+        return ()
+
+    def doctor(self) -> Iterable[Check]:
+        """Whether credentials, clock and permissions are well. By default nothing is looked at."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What a provider is given to connect: validated settings, its HTTP client, secrets, and the clock."""
+
+    settings: BaseModel
+    http: Http
+    reveal: Callable[[Secret], str]
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+
+class Provider(ABC):
+    """
+    One vendor.
+
+    `settings` is the model of `vendors.<name>` in the project file and has a field `base_url`; `safe` are all
+    requests that change nothing, relative to the base URL.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    settings: ClassVar[type[BaseModel]]
+    kinds: ClassVar[tuple[Kind, ...]]
+    safe: ClassVar[tuple[SafeRequest, ...]]
+
+    @abstractmethod
+    def connect(self, connection: Connection) -> Session:
+        """A session; sends nothing yet."""
+
+    def pace(self, headers: Mapping[str, str]) -> Pace | None:
+        """What a reply's headers (lower-case names) say about the rate limit. By default nothing."""
+        return None
