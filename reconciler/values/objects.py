@@ -80,11 +80,14 @@ class Snapshot:
 
     `objects` holds, per type (`vendor/Kind`), all that its list gave plus recorded objects that only a
     reading by id found. A type or an address that could not be read is in `unreadable`, never "empty";
-    a recorded id that is in neither is proven gone. `scopes` names, per vendor, whose objects were read.
+    a recorded id that is in neither is proven gone. `listed` are the ids that the lists themselves gave. `scopes`
+    names, per vendor, whose objects were read. `holds` and `problems` come from a kind's extra readings.
     """
 
     taken: datetime
     objects: Mapping[str, tuple[Observed, ...]]
     scopes: Mapping[str, str]
     unreadable: Mapping[str | Address, Problem] = field(default_factory=dict)
+    listed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     holds: Mapping[Address, Hold] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,622 @@
+"""One pass from what is wanted, remembered and observed to what should be done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.engine.diff import agree, compared_form, covered, differences, plain, same_document
+from reconciler.engine.graph import downstream, in_order, upstream
+from reconciler.engine.records import needs_record, resolve
+from reconciler.engine.recovery import Recovery, natural_key, recover
+from reconciler.engine.safety import Limits, over_limits, short_lists
+from reconciler.engine.scheduler import deadlock, steps
+from reconciler.engine.shape import hidden_paths, pointed_ids, references, secrets, shape_of
+from reconciler.values import (
+    Action,
+    Address,
+    Change,
+    Desired,
+    Document,
+    FieldChange,
+    Hold,
+    HoldKind,
+    Intent,
+    Observed,
+    OnRemoval,
+    Options,
+    Plan,
+    Problem,
+    Reason,
+    ReasonCode,
+    Record,
+    ReplaceOrder,
+    Resource,
+    Settlement,
+    Severity,
+    Snapshot,
+    State,
+    Traits,
+)
+
+TraitsOf = Callable[[str], Traits]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A plan, the state it starts from once open intents are resolved, and the settlements that resolve them."""
+
+    plan: Plan
+    state: State
+    settlements: tuple[Settlement, ...]
+
+
+def plan(
+    desired: Desired,
+    prior: State | None,
+    snapshot: Snapshot,
+    traits: TraitsOf,
+    *,
+    project: str,
+    environment: str,
+    intents: Iterable[Intent] = (),
+    options: Options | None = None,
+    limits: Limits | None = None,
+) -> Decision:
+    """
+    What to do. Pure: the clock is `snapshot.taken`, and the order of the input is irrelevant.
+
+    The plan is refused when one of its problems is an error.
+    """
+    options = options or Options()
+    limits = limits or Limits()
+    state = prior or State(project=project, environment=environment, lineage="", serial=0)
+    if prior is None and _holds_our_objects(snapshot, project, environment):
+        return Decision(plan=_lost_state(state, snapshot), state=state, settlements=())
+    wanted: Mapping[Address, Resource] = {} if options.destroy else desired.resources
+    recovery = recover(state, intents, snapshot, traits, wanted)
+    planner = _Planner(wanted, recovery, snapshot, traits, options)
+    changes = planner.changes()
+    problems = [
+        *recovery.problems,
+        *snapshot.problems,
+        *planner.problems,
+        *short_lists(snapshot, recovery.state.records, limits),
+    ]
+    if not options.destroy:
+        problems += over_limits(changes, recovery.state.records, limits)
+    problems += _deadlock_problems(changes)
+    result = Plan(
+        project=project,
+        environment=environment,
+        lineage=state.lineage,
+        serial=state.serial,
+        taken=snapshot.taken,
+        changes=changes,
+        problems=tuple(sorted(problems, key=_problem_order)),
+        partial=planner.partial,
+        retired=sum(
+            record.retired is not None and address not in wanted for address, record in recovery.state.records.items()
+        ),
+        notes=planner.notes,
+    )
+    return Decision(plan=result, state=recovery.state, settlements=recovery.settlements)
+
+
+def is_refused(decided: Plan) -> bool:
+    """Whether a problem forbids to apply the plan."""
+    return any(problem.severity is Severity.ERROR for problem in decided.problems)
+
+
+def to_do(decided: Plan) -> tuple[Change, ...]:
+    """The changes that would do something, at the vendor or in the state."""
+    return tuple(
+        change for change in decided.changes if change.action not in {Action.NOOP, Action.WAIT, Action.BLOCKED}
+    )
+
+
+def _problem_order(problem: Problem) -> tuple[str, str, str]:
+    return (str(problem.address or ""), problem.code, problem.message)
+
+
+def _holds_our_objects(snapshot: Snapshot, project: str, environment: str) -> bool:
+    return any(
+        each.owner is not None and each.owner.project == project and each.owner.environment == environment
+        for objects in snapshot.objects.values()
+        for each in objects
+    )
+
+
+def _lost_state(state: State, snapshot: Snapshot) -> Plan:
+    return Plan(
+        project=state.project,
+        environment=state.environment,
+        lineage="",
+        serial=0,
+        taken=snapshot.taken,
+        changes=(),
+        problems=(
+            Problem(
+                code="state-lost",
+                message=(
+                    f"objects at the vendor carry the mark of `{state.project}/{state.environment}`, "
+                    "but there is no state for it"
+                ),
+                help=(
+                    "check the state URL and `-e`; to take these objects back by their marks, "
+                    "run `reconciler state rebuild`"
+                ),
+            ),
+        ),
+    )
+
+
+def _deadlock_problems(changes: Iterable[Change]) -> tuple[Problem, ...]:
+    path = deadlock(steps(changes))
+    if not path:
+        return ()
+    return (
+        Problem(
+            code="replacement-cycle",
+            message=f"steps wait for each other: {' → '.join(path)}",
+            help="a replacement that deletes first waits until everybody lets go; leave out `replace: deleteFirst`",
+        ),
+    )
+
+
+class _Planner:
+    def __init__(
+        self,
+        wanted: Mapping[Address, Resource],
+        recovery: Recovery,
+        snapshot: Snapshot,
+        traits: TraitsOf,
+        options: Options,
+    ) -> None:
+        self._wanted = wanted
+        self._records = recovery.state.records
+        self._recovery = recovery
+        self._snapshot = snapshot
+        self._traits = traits
+        self._options = options
+        self._objects = {(type, each.id): each for type, objects in snapshot.objects.items() for each in objects}
+        self._recorded = {
+            (record.address.type, id): record.address
+            for record in self._records.values()
+            for id in (record.id, *(each.id for each in record.deposed))
+        }
+        self._ids: dict[Address, str | None] = {}
+        self._undetectable: set[Address] = set()
+        self._held_back: set[Address] = set()
+        self.problems: list[Problem] = []
+        self.partial = False
+        self._selected = self._select()
+
+    # --- what to look at ---
+
+    def _needs(self) -> dict[Address, tuple[Address, ...]]:
+        needs = {address: references(resource.attributes) for address, resource in self._wanted.items()}
+        for address, record in self._records.items():
+            needs.setdefault(address, record.needs)
+        return needs
+
+    def _select(self) -> frozenset[Address]:
+        """What this plan may touch: the targets and their needs (their users, when destroying), less the excludes."""
+        options = self._options
+        everything = frozenset({*self._wanted, *self._records})
+        chosen = everything
+        if options.targets or options.labels:
+            named = self._named(options.targets, everything)
+            labelled = {each for each in everything if options.labels and self._has_labels(each)}
+            closure = downstream if options.destroy else upstream
+            chosen = closure(self._needs(), named | labelled) & everything
+        chosen -= self._named(options.excludes, everything)
+        self._named(options.replace | options.resend, everything)
+        self.partial = chosen != everything
+        return chosen
+
+    def _named(self, addresses: Iterable[Address], everything: frozenset[Address]) -> frozenset[Address]:
+        found: set[Address] = set()
+        for address in sorted(addresses):
+            parts = {each for each in everything if each == address or self._origin(each) == address}
+            if not parts:
+                self._problem(address, "unknown-address", "no manifest and no record has this address")
+            found |= parts
+        return frozenset(found)
+
+    def _origin(self, address: Address) -> Address | None:
+        resource = self._wanted.get(address)
+        if resource is not None:
+            return resource.origin
+        record = self._records.get(address)
+        return record.origin if record else None
+
+    def _has_labels(self, address: Address) -> bool:
+        resource = self._wanted.get(address)
+        labels = resource.labels if resource is not None else self._records[address].labels
+        return all(labels.get(key) == value for key, value in self._options.labels.items())
+
+    # --- deciding ---
+
+    def changes(self) -> tuple[Change, ...]:
+        found: list[Change] = []
+        for address in self._order():
+            if address not in self._selected:
+                record = self._records.get(address)
+                self._ids[address] = record.id if record else None
+                continue
+            change = self._decide(address)
+            survives = change.action not in {Action.CREATE, Action.REPLACE, Action.RUN}
+            self._ids[address] = change.id if survives else None
+            if change.hold is not None and change.id is None:
+                self._held_back.add(address)
+            found.append(change)
+            found.extend(self._deposed(address))
+        found.extend(self._vanished())
+        found.sort(key=lambda change: (change.address, change.resource is None, change.id or ""))
+        self._check_needs(found)
+        self._check_holders(found)
+        return tuple(found)
+
+    def _vanished(self) -> Iterable[Change]:
+        """Addresses of which recovery found that an interrupted deletion had been carried out."""
+        for address, reason in self._recovery.reasons.items():
+            if address not in self._wanted and address not in self._records:
+                yield Change(address=address, action=Action.RECOVER, reasons=(reason,))
+
+    def _order(self) -> tuple[Address, ...]:
+        try:
+            return in_order(self._needs())
+        except ValueError:
+            # Manifests with a cycle are refused before planning; records of two plans may still form one.
+            return tuple(sorted({*self._wanted, *self._records}))
+
+    def _decide(self, address: Address) -> Change:
+        unreadable = self._snapshot.unreadable.get(address) or self._snapshot.unreadable.get(address.type)
+        record = self._records.get(address)
+        resource = self._wanted.get(address)
+        nothing = Change(
+            address=address, action=Action.NOOP, id=record.id if record else None, resource=resource, record=record
+        )
+        if unreadable is not None:
+            self.problems.append(replace(unreadable, address=address))
+            return nothing
+        if record is not None and not self._in_scope(record):
+            return nothing
+        if address in self._recovery.holds:
+            return self._held(nothing, self._recovery.holds[address])
+        observed = self._objects.get((address.type, record.id)) if record else None
+        if resource is None:
+            assert record is not None
+            return self._with_recovery(self._remove(nothing, record, observed))
+        waits_for = sorted(self._held_back.intersection(references(resource.attributes)))
+        if waits_for:
+            return self._held(nothing, Hold(kind=HoldKind.WAIT, reason=f"it waits for `{waits_for[0]}`"))
+        return self._with_recovery(self._keep(nothing, resource, record, observed))
+
+    def _in_scope(self, record: Record) -> bool:
+        scope = self._snapshot.scopes.get(record.address.vendor)
+        if scope is None or scope == record.scope:
+            return True
+        self._problem(
+            record.address,
+            "wrong-scope",
+            f"it was made in {record.scope}, and the project now names {scope}",
+            "correct the settings of the vendor, or use another environment with a state of its own",
+        )
+        return False
+
+    def _keep(self, base: Change, resource: Resource, record: Record | None, observed: Observed | None) -> Change:
+        traits = self._traits(resource.address.type)
+        document = resolve(resource.attributes, self._ids.get)
+        if record is None:
+            return self._create(base, document, traits, Reason(code=ReasonCode.NEW, text="it does not exist yet"))
+        if observed is None:
+            reason = Reason(code=ReasonCode.GONE, text=f"gone at the vendor: `{record.id}` does not exist any more")
+            return self._create(replace(base, id=None), document, traits, reason)
+        return self._compare(base, resource, record, observed, document)
+
+    def _create(self, base: Change, document: Document, traits: Traits, reason: Reason) -> Change:
+        assert base.resource is not None
+        hold = self._snapshot.holds.get(base.address)
+        if hold is not None:
+            return self._held(base, hold)
+        if not base.resource.lifecycle.create_anyway:
+            self._check_lookalikes(base.address, document, traits)
+        action = Action.RUN if traits.job else Action.CREATE
+        return replace(base, action=action, reasons=(reason,))
+
+    def _check_lookalikes(self, address: Address, document: Document, traits: Traits) -> None:
+        key = natural_key(document, traits)
+        if key is None:
+            return
+        alike = [
+            each.id
+            for each in self._snapshot.objects.get(address.type, ())
+            if each.owner is None
+            and (address.type, each.id) not in self._recorded
+            and natural_key(each.attributes, traits) == key
+        ]
+        if alike:
+            ids = ", ".join(f"`{each}`" for each in sorted(alike))
+            fields = " and ".join(f"`{'.'.join(path)}`" for path in traits.natural_key)
+            self._problem(
+                address,
+                "lookalike",
+                f"{ids} at the vendor has the same {fields} and is not managed here",
+                f"to manage it, run `reconciler import {address} {min(alike)}`; to have both, write "
+                "`lifecycle: {createAnyway: true}`",
+            )
+
+    def _compare(
+        self,
+        base: Change,
+        resource: Resource,
+        record: Record,
+        observed: Observed,
+        document: Document,
+    ) -> Change:
+        traits = self._traits(resource.address.type)
+        resend = resource.address in self._options.resend
+        unsure = frozenset({*record.unsure, *(hidden_paths(document, traits) if resend else ())})
+        ignored = frozenset(each.removeprefix("spec.") for each in resource.lifecycle.ignore_changes)
+        fields: tuple[FieldChange, ...] = ()
+        if not agree(document, record.applied, observed.attributes, traits, unsure=unsure, ignored=ignored):
+            fields = differences(document, record.applied, observed.attributes, traits, unsure=unsure, ignored=ignored)
+        reasons = self._reasons(resource, record, observed, fields, traits, resend=resend)
+        self._note_undetectable(resource, traits)
+        change = replace(
+            base,
+            fields=fields,
+            reasons=reasons,
+            revision=observed.revision,
+            points_at=self._points_at(record, observed),
+        )
+        if not reasons:
+            stale_record = needs_record(record, resource) or not same_document(document, record.applied, traits)
+            if not stale_record:
+                return change
+            text = "it is wanted again" if record.retired else "only what is remembered of it changes"
+            code = ReasonCode.RETURNED if record.retired else ReasonCode.STATE_ONLY
+            return replace(change, action=Action.RECORD, reasons=(Reason(code=code, text=text),))
+        hold = observed.hold or self._snapshot.holds.get(resource.address)
+        if hold is not None:
+            return self._held(change, hold)
+        change = replace(change, digest=_digest(compared_form(document, record.applied, observed.attributes, traits)))
+        anew = any(reason.code in _ANEW for reason in reasons)
+        if not anew:
+            return replace(change, action=Action.UPDATE)
+        if traits.job:
+            return replace(change, action=Action.RUN)
+        return self._replace(change, resource, traits)
+
+    def _replace(self, change: Change, resource: Resource, traits: Traits) -> Change:
+        if resource.lifecycle.prevent_destroy:
+            self._problem(
+                resource.address,
+                "prevent-destroy",
+                "the change can only be made by replacing the object, which `lifecycle.preventDestroy` forbids",
+                "undo the change, or remove `preventDestroy` in a commit of its own",
+            )
+        if not traits.deletes:
+            self._problem(
+                resource.address,
+                "not-replaceable",
+                f"only a replacement could make the change, and the vendor deletes no `{resource.address.kind}`",
+                "give the new one another name and set `onRemoval: forget` on this one",
+            )
+        asked = resource.lifecycle.replace
+        delete_first = asked is ReplaceOrder.DELETE_FIRST or (asked is None and not traits.coexists)
+        notes = (traits.replacement_cost,) if traits.replacement_cost else ()
+        return replace(change, action=Action.REPLACE, delete_first=delete_first, notes=notes)
+
+    def _reasons(
+        self,
+        resource: Resource,
+        record: Record,
+        observed: Observed,
+        fields: tuple[FieldChange, ...],
+        traits: Traits,
+        *,
+        resend: bool,
+    ) -> tuple[Reason, ...]:
+        found: list[Reason] = []
+        if observed.taint is not None:
+            code = ReasonCode.STALE if observed.taint.freshness else ReasonCode.TAINTED
+            found.append(Reason(code=code, text=observed.taint.reason))
+        if resource.address in self._options.replace:
+            found.append(Reason(code=ReasonCode.REQUESTED, text="`--replace` asks for it"))
+        if fields and not traits.updates and not traits.job:
+            found.append(
+                Reason(code=ReasonCode.NOT_UPDATABLE, text=f"the vendor cannot change a `{resource.address.kind}`")
+            )
+        forcing = [field for field in fields if field.forces_replacement]
+        if forcing:
+            names = ", ".join(f"`{'.'.join(str(step) for step in field.path)}`" for field in forcing)
+            found.append(Reason(code=ReasonCode.IMMUTABLE, text=f"{names} cannot be changed in place"))
+        if fields and resend:
+            found.append(Reason(code=ReasonCode.RESEND, text="`--resend-secrets` asks for it"))
+        elif any(field.hidden and covered(field.path, frozenset(record.unsure)) for field in fields):
+            found.append(Reason(code=ReasonCode.UNSURE, text="nobody knows whether the last change arrived"))
+        if fields and not found:
+            found.append(Reason(code=ReasonCode.CHANGED, text=_count(len(fields), "field differs", "fields differ")))
+        if fields and traits.job and not any(reason.code in _ANEW for reason in found):
+            found.append(Reason(code=ReasonCode.NOT_UPDATABLE, text="a job cannot be changed, it is run again"))
+        return tuple(found)
+
+    def _note_undetectable(self, resource: Resource, traits: Traits) -> None:
+        if traits.secrets and any(secret.version is None for _, secret in secrets(resource.attributes)):
+            self._undetectable.add(resource.address)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the plan cannot know, said once."""
+        if not self._undetectable:
+            return ()
+        count = _count(len(self._undetectable), "resource has", "resources have")
+        return (
+            (
+                f"rotation not detectable: {count} secrets without a `version`; "
+                "after rotating one, use `--resend-secrets ADDRESS`"
+            ),
+        )
+
+    def _remove(self, base: Change, record: Record, observed: Observed | None) -> Change:
+        if observed is None:
+            reason = Reason(code=ReasonCode.GONE, text=f"`{record.id}` does not exist any more")
+            return replace(base, action=Action.FORGET, reasons=(reason,))
+        traits = self._traits(record.address.type)
+        change = replace(base, revision=observed.revision, points_at=self._points_at(record, observed))
+        why = "`destroy` asks for it" if self._options.destroy else "its manifest is gone"
+        reason = Reason(code=ReasonCode.REMOVED, text=why)
+        policy = record.lifecycle.on_removal or traits.on_removal
+        if self._options.destroy and policy is not OnRemoval.FORGET:
+            policy = OnRemoval.DELETE
+        elif record.retired is not None:
+            return change
+        match policy:
+            case OnRemoval.FORGET:
+                return replace(change, action=Action.FORGET, reasons=(reason,))
+            case OnRemoval.REPORT:
+                return replace(change, action=Action.RETIRE, reasons=(reason,))
+            case OnRemoval.DISABLE:
+                return replace(change, action=Action.DISABLE, reasons=(reason,))
+            case OnRemoval.DELETE:
+                return self._delete(change, record, reason, traits)
+
+    def _delete(self, change: Change, record: Record, reason: Reason, traits: Traits) -> Change:
+        if record.lifecycle.prevent_destroy:
+            self._problem(
+                record.address,
+                "prevent-destroy",
+                "it would be deleted, which its recorded `lifecycle.preventDestroy` forbids",
+                "bring its manifest back without `preventDestroy` and apply that first",
+            )
+        if not traits.deletes:
+            self._problem(
+                record.address,
+                "not-deletable",
+                f"the vendor deletes no `{record.address.kind}`",
+                "set `onRemoval: forget` in its manifest and apply that first",
+            )
+        return replace(change, action=Action.DELETE, reasons=(reason,))
+
+    def _deposed(self, address: Address) -> Iterable[Change]:
+        """Objects left by an interrupted replacement: deleted when still there, dropped from the record when not."""
+        record = self._records.get(address)
+        if record is None or address in self._snapshot.unreadable or address.type in self._snapshot.unreadable:
+            return
+        for each in record.deposed:
+            observed = self._objects.get((address.type, each.id))
+            reason = Reason(code=ReasonCode.DEPOSED, text=f"left over: {each.reason}")
+            change = Change(address=address, action=Action.DELETE, id=each.id, record=record, reasons=(reason,))
+            if observed is None:
+                yield replace(change, action=Action.FORGET)
+            else:
+                yield replace(change, revision=observed.revision, points_at=self._points_at(None, observed, address))
+
+    def _with_recovery(self, change: Change) -> Change:
+        reason = self._recovery.reasons.get(change.address)
+        if reason is None:
+            return change
+        action = Action.RECOVER if change.action in {Action.NOOP, Action.RECORD} else change.action
+        return replace(change, action=action, reasons=(reason, *change.reasons))
+
+    def _held(self, change: Change, hold: Hold) -> Change:
+        action = Action.WAIT if hold.kind is HoldKind.WAIT else Action.BLOCKED
+        reason = Reason(code=ReasonCode.HELD, text=hold.reason)
+        return replace(change, action=action, hold=hold, reasons=(reason, *change.reasons))
+
+    # --- who points at whom ---
+
+    def _points_at(
+        self, record: Record | None, observed: Observed, address: Address | None = None
+    ) -> tuple[Address, ...]:
+        """The addresses that the object points at now, as the vendor reports it and as it was recorded."""
+        found = set(record.needs) if record is not None else set()
+        type = record.address.type if record is not None else address.type if address is not None else ""
+        for pointed in pointed_ids(observed.attributes, shape_of(self._traits(type))):
+            if pointed in self._recorded:
+                found.add(self._recorded[pointed])
+        return tuple(sorted(found))
+
+    def _check_needs(self, changes: Iterable[Change]) -> None:
+        """A selection may leave out what a selected resource needs; then its reference can never be filled."""
+        for change in changes:
+            if change.resource is None:
+                continue
+            for needed in references(change.resource.attributes):
+                if needed not in self._selected and self._ids.get(needed) is None:
+                    self._problem(
+                        change.address,
+                        "excluded-need",
+                        f"it needs `{needed}`, which does not exist yet and is left out",
+                        f"leave out `--exclude {needed}`, or exclude `{change.address}` too",
+                    )
+
+    def _check_holders(self, changes: Iterable[Change]) -> None:
+        """Nothing may be deleted while an object that this plan leaves as it is still points at it."""
+        listed = tuple(changes)
+        going = {
+            (change.address.type, change.id): change
+            for change in listed
+            if change.action in {Action.DELETE, Action.REPLACE} and change.id is not None
+        }
+        if not going:
+            return
+        letting_go = {
+            (change.address.type, change.id)
+            for change in listed
+            if change.action in {Action.DELETE, Action.REPLACE}
+            or (change.action is Action.UPDATE and any(self._moves_reference(change, field) for field in change.fields))
+        }
+        for type, objects in sorted(self._snapshot.objects.items()):
+            shape = shape_of(self._traits(type))
+            for each in objects:
+                if (type, each.id) in letting_go:
+                    continue
+                for pointed in pointed_ids(each.attributes, shape):
+                    if pointed in going:
+                        self._say_still_needed(going[pointed], type, each)
+
+    def _moves_reference(self, change: Change, field: FieldChange) -> bool:
+        shape = shape_of(self._traits(change.address.type))
+        for step in field.path:
+            shape = shape.child(step)
+        return shape.reference is not None or any(True for _ in pointed_ids(field.before, shape))
+
+    def _say_still_needed(self, change: Change, type: str, holder: Observed) -> None:
+        known = self._recorded.get((type, holder.id))
+        if known is None:
+            who, what = f"`{holder.id}` ({type}, not managed here)", "change that object at the vendor first"
+        elif known in self._selected:
+            who, what = f"`{known}`", f"delete or change `{known}` too; it was left as it is by its `lifecycle`"
+        else:
+            who, what = f"`{known}`", f"add `--target {known}`"
+        self._problem(change.address, "still-needed", f"`{change.id}` would be deleted while {who} points at it", what)
+
+    def _problem(self, address: Address, code: str, message: str, help: str | None = None) -> None:
+        self.problems.append(Problem(code=code, message=message, address=address, help=help))
+
+
+_ANEW = frozenset(
+    {
+        ReasonCode.TAINTED,
+        ReasonCode.STALE,
+        ReasonCode.REQUESTED,
+        ReasonCode.NOT_UPDATABLE,
+        ReasonCode.IMMUTABLE,
+    }
+)
+"""Reasons that an update cannot satisfy."""
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _digest(form: object) -> str:
+    text = json.dumps(plain(form), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,248 @@
+"""
+What became of calls whose outcome nobody wrote down, found from a reading of the vendors.
+
+Nothing is written here: the result is a state as it would be, and the settlements that would make it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from reconciler.engine.records import depose, with_reply, without_object
+from reconciler.engine.shape import at, hidden_paths
+from reconciler.values import (
+    MISSING,
+    Address,
+    Document,
+    Hold,
+    HoldKind,
+    Identity,
+    Intent,
+    Observed,
+    Problem,
+    Reason,
+    ReasonCode,
+    Record,
+    Settlement,
+    SettlementStatus,
+    Severity,
+    Snapshot,
+    State,
+    Traits,
+    Verb,
+)
+
+CREATING = frozenset({Verb.CREATE.value, Verb.RUN.value})
+"""Verbs whose intent has no object yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """
+    The state with every open intent resolved as far as the reading allows.
+
+    `reasons` says per address what was found; `holds` names addresses that must rest until lists can be believed.
+    """
+
+    state: State
+    settlements: tuple[Settlement, ...]
+    reasons: Mapping[Address, Reason]
+    holds: Mapping[Address, Hold]
+    problems: tuple[Problem, ...]
+
+
+def recover(
+    state: State,
+    intents: Iterable[Intent],
+    snapshot: Snapshot,
+    traits: Callable[[str], Traits],
+    wanted: Iterable[Address],
+) -> Recovery:
+    """
+    Resolve open intents, then adopt wanted objects that carry our mark and have no record.
+
+    An intent whose address or type could not be read stays open.
+    """
+    found = _Finder(state, snapshot, traits)
+    for intent in intents:
+        if found.readable(intent.address):
+            found.resolve(intent)
+    found.adopt_marked(frozenset(wanted))
+    return Recovery(
+        state=replace(state, records=found.records),
+        settlements=tuple(found.settlements),
+        reasons=found.reasons,
+        holds=found.holds,
+        problems=tuple(found.problems),
+    )
+
+
+def natural_key(document: Document, traits: Traits) -> tuple[object, ...] | None:
+    """The values that make two objects lookalikes, or `None` when one is not set or the kind has no such key."""
+    values = tuple(at(document, path) for path in traits.natural_key)
+    return None if not values or any(value is MISSING for value in values) else values
+
+
+class _Finder:
+    def __init__(self, state: State, snapshot: Snapshot, traits: Callable[[str], Traits]) -> None:
+        self._state = state
+        self._snapshot = snapshot
+        self._traits = traits
+        self.records: dict[Address, Record] = dict(state.records)
+        self.settlements: list[Settlement] = []
+        self.reasons: dict[Address, Reason] = {}
+        self.holds: dict[Address, Hold] = {}
+        self.problems: list[Problem] = []
+
+    def readable(self, address: Address) -> bool:
+        return address not in self._snapshot.unreadable and address.type not in self._snapshot.unreadable
+
+    def resolve(self, intent: Intent) -> None:
+        if intent.verb in CREATING:
+            self._resolve_creation(intent)
+        elif intent.verb == Verb.DELETE.value:
+            self._resolve_deletion(intent)
+        else:
+            self._resolve_update(intent)
+
+    def _resolve_creation(self, intent: Intent) -> None:
+        traits = self._traits(intent.address.type)
+        candidates = self._candidates(intent, traits)
+        if len(candidates) == 1:
+            self._adopt(intent, candidates[0], traits)
+        elif candidates:
+            self._say_several(intent.address, candidates)
+        elif self._snapshot.taken < intent.at + timedelta(seconds=traits.settle_seconds):
+            rest = intent.at + timedelta(seconds=traits.settle_seconds) - self._snapshot.taken
+            self.holds[intent.address] = Hold(
+                kind=HoldKind.WAIT,
+                reason=f"its creation was interrupted and may show up within {rest.total_seconds():.0f} s",
+            )
+        else:
+            self._settle(intent, SettlementStatus.VOID, self.records.get(intent.address))
+
+    def _candidates(self, intent: Intent, traits: Traits) -> list[Observed]:
+        assert intent.record is not None
+        taken = self._recorded_ids(intent.address.type)
+        objects = [each for each in self._snapshot.objects.get(intent.address.type, ()) if each.id not in taken]
+        if traits.identity is Identity.MARK:
+            return [each for each in objects if each.owner is not None and each.owner.intent == intent.id]
+        key = natural_key(intent.record.applied, traits)
+        return [each for each in objects if each.id not in intent.seen and natural_key(each.attributes, traits) == key]
+
+    def _recorded_ids(self, type: str) -> frozenset[str]:
+        ids: set[str] = set()
+        for record in self.records.values():
+            if record.address.type == type:
+                ids.add(record.id)
+                ids.update(each.id for each in record.deposed)
+        return frozenset(ids)
+
+    def _adopt(self, intent: Intent, observed: Observed, traits: Traits) -> None:
+        assert intent.record is not None
+        record = with_reply(intent.record, observed)
+        record = replace(record, unsure=hidden_paths(record.applied, traits), touched=self._snapshot.taken)
+        if intent.replaces is not None:
+            record = depose(record, intent.replaces, "it was replaced")
+        self._settle(intent, SettlementStatus.DONE, record)
+        self._recovered(intent.address, f"an interrupted run had made `{observed.id}`")
+
+    def _resolve_deletion(self, intent: Intent) -> None:
+        record = self.records.get(intent.address)
+        there = any(each.id == intent.target for each in self._snapshot.objects.get(intent.address.type, ()))
+        if there or record is None or intent.target is None:
+            self._settle(intent, SettlementStatus.VOID, record)
+        else:
+            self._settle(intent, SettlementStatus.DONE, without_object(record, intent.target))
+            self._recovered(intent.address, f"an interrupted run had deleted `{intent.target}`")
+
+    def _resolve_update(self, intent: Intent) -> None:
+        record = self.records.get(intent.address)
+        if record is None or intent.record is None:
+            self._settle(intent, SettlementStatus.VOID, record)
+            return
+        unsure = hidden_paths(intent.record.applied, self._traits(intent.address.type))
+        record = replace(record, unsure=tuple(sorted({*record.unsure, *unsure})))
+        self._settle(intent, SettlementStatus.DONE, record)
+        self._recovered(intent.address, "an interrupted run may have changed it")
+
+    def adopt_marked(self, wanted: frozenset[Address]) -> None:
+        """Objects with this project's and environment's mark that no record knows."""
+        strays: dict[Address, list[Observed]] = {}
+        for type, objects in sorted(self._snapshot.objects.items()):
+            vendor = type.partition("/")[0]
+            recorded = self._recorded_ids(type)
+            for each in objects:
+                if each.id not in recorded and self._is_ours(each):
+                    assert each.owner is not None
+                    strays.setdefault(Address(vendor, each.owner.kind, each.owner.name), []).append(each)
+        for address, found in sorted(strays.items()):
+            if address in self.holds:
+                continue
+            if address in self.records or address not in wanted:
+                self.problems.append(_stray(address, found, known=address in self.records))
+            elif len(found) > 1:
+                self._say_several(address, found)
+            else:
+                self._adopt_by_mark(address, found[0])
+
+    def _is_ours(self, each: Observed) -> bool:
+        return (
+            each.owner is not None
+            and each.owner.project == self._state.project
+            and each.owner.environment == self._state.environment
+        )
+
+    def _adopt_by_mark(self, address: Address, observed: Observed) -> None:
+        scope = self._snapshot.scopes.get(address.vendor, "")
+        record = Record(address=address, id=observed.id, scope=scope, applied={}, touched=self._snapshot.taken)
+        record = with_reply(record, observed)
+        self.records[address] = record
+        self.settlements.append(
+            Settlement(intent="", status=SettlementStatus.DONE, at=self._snapshot.taken, address=address, record=record)
+        )
+        self._recovered(address, f"`{observed.id}` carries its ownership mark")
+
+    def _settle(self, intent: Intent, status: SettlementStatus, record: Record | None) -> None:
+        if status is SettlementStatus.DONE:
+            if record is None:
+                self.records.pop(intent.address, None)
+            else:
+                self.records[intent.address] = record
+        self.settlements.append(
+            Settlement(
+                intent=intent.id,
+                status=status,
+                at=self._snapshot.taken,
+                address=intent.address,
+                record=record if status is SettlementStatus.DONE else None,
+            )
+        )
+
+    def _recovered(self, address: Address, text: str) -> None:
+        self.reasons[address] = Reason(code=ReasonCode.RECOVERED, text=text)
+
+    def _say_several(self, address: Address, objects: Iterable[Observed]) -> None:
+        ids = ", ".join(f"`{each.id}`" for each in sorted(objects, key=lambda each: each.id))
+        self.problems.append(
+            Problem(
+                code="several-candidates",
+                message=f"an interrupted creation may have made any of {ids}",
+                address=address,
+                help="look at them at the vendor, delete those that are not wanted, and run again",
+            )
+        )
+
+
+def _stray(address: Address, objects: Iterable[Observed], *, known: bool) -> Problem:
+    ids = ", ".join(f"`{each.id}`" for each in sorted(objects, key=lambda each: each.id))
+    whose = "is not the recorded object" if known else "has neither a manifest nor a record"
+    return Problem(
+        code="stray-object",
+        message=f"{ids} carries the ownership mark of `{address}` and {whose}",
+        address=address,
+        help="it is left alone; delete it at the vendor, or remove the mark from its description",
+        severity=Severity.WARNING,
+    )

@@ -1,0 +1,145 @@
+"""Traits as a tree that is walked beside a document, so that each field meets its rules without a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from reconciler.values import MISSING, Address, Document, Path, Ref, Secret, Traits, Value, dotted
+
+
+@dataclass(slots=True)
+class Shape:
+    """The rules of one field and, below it, of the fields within."""
+
+    immutable: bool = False
+    hidden: bool = False
+    unordered: bool = False
+    key: str | None = None
+    default: Value = MISSING
+    reference: str | None = None
+    children: dict[str, Shape] = field(default_factory=dict)
+
+    def child(self, step: str | int) -> Shape:
+        """The rules of the field `step` within; what is immutable or hidden is so to its depths."""
+        return self.children.get(step if isinstance(step, str) else "*") or self.children.get("*") or self._heir
+
+    @property
+    def _heir(self) -> Shape:
+        return _HEIRS[self.immutable, self.hidden]
+
+
+_HEIRS: dict[tuple[bool, bool], Shape] = {
+    (immutable, hidden): Shape(immutable=immutable, hidden=hidden)
+    for immutable in (False, True)
+    for hidden in (False, True)
+}
+
+
+def shape_of(traits: Traits) -> Shape:
+    """The tree for these traits; built once per type."""
+    return _shape(_Key(traits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    traits: Traits
+
+    def __hash__(self) -> int:
+        return id(self.traits)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.traits is other.traits
+
+
+@lru_cache(maxsize=256)
+def _shape(key: _Key) -> Shape:
+    traits = key.traits
+    root = Shape()
+    for path in sorted(traits.immutable):
+        _at(root, path).immutable = True
+    for path in sorted(traits.secrets | traits.write_only):
+        _at(root, path).hidden = True
+    for path in sorted(traits.unordered):
+        _at(root, path).unordered = True
+    for path, name in sorted(traits.keyed.items()):
+        _at(root, path).key = name
+    for path, value in sorted(traits.defaults.items(), key=lambda item: item[0]):
+        _at(root, path).default = value
+    for path, type in sorted(traits.references.items()):
+        _at(root, path).reference = type
+    _pass_down(root)
+    return root
+
+
+def _at(root: Shape, path: tuple[str, ...]) -> Shape:
+    for step in path:
+        root = root.children.setdefault(step, Shape())
+    return root
+
+
+def _pass_down(shape: Shape) -> None:
+    for child in shape.children.values():
+        child.immutable = child.immutable or shape.immutable
+        child.hidden = child.hidden or shape.hidden
+        _pass_down(child)
+
+
+def fields(document: Value, path: Path = ()) -> Iterator[tuple[Path, Value]]:
+    """Every leaf of a document with its path: scalars, references, secrets, blanks, and empty lists and mappings."""
+    if isinstance(document, Mapping) and document:
+        for key in sorted(document):
+            yield from fields(document[key], (*path, key))
+    elif isinstance(document, tuple) and document:
+        for index, item in enumerate(document):
+            yield from fields(item, (*path, index))
+    else:
+        yield path, document
+
+
+def references(document: Document) -> tuple[Address, ...]:
+    """The addresses that a wanted document points at, sorted, each once."""
+    return tuple(sorted({value.to for _, value in fields(document) if isinstance(value, Ref)}))
+
+
+def secrets(document: Document) -> tuple[tuple[Path, Secret], ...]:
+    """The secrets of a document with their paths."""
+    return tuple((path, value) for path, value in fields(document) if isinstance(value, Secret))
+
+
+def pointed_ids(document: Value, shape: Shape) -> Iterator[tuple[str, str]]:
+    """(type, id) of every object that an observed or applied document points at."""
+    if shape.reference is not None and isinstance(document, str):
+        yield shape.reference, document
+    elif isinstance(document, Mapping):
+        for key, value in document.items():
+            yield from pointed_ids(value, shape.child(key))
+    elif isinstance(document, tuple):
+        for index, value in enumerate(document):
+            yield from pointed_ids(value, shape.child(index))
+
+
+def hidden_paths(document: Document, traits: Traits) -> tuple[str, ...]:
+    """Dotted paths of the fields of this document that the vendor does not give back."""
+
+    def walk(value: Value, shape: Shape, path: Path) -> Iterator[str]:
+        if shape.hidden:
+            yield dotted(path)
+        elif isinstance(value, Mapping):
+            for key in sorted(value):
+                yield from walk(value[key], shape.child(key), (*path, key))
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                yield from walk(item, shape.child(index), (*path, index))
+
+    return tuple(walk(document, shape_of(traits), ()))
+
+
+def at(document: Value, path: tuple[str, ...]) -> Value:
+    """The value at a path of keys, or MISSING."""
+    for step in path:
+        if not isinstance(document, Mapping) or step not in document:
+            return MISSING
+        document = document[step]
+    return document
