@@ -128,7 +128,7 @@ class Handler(ABC):
         raise AssertionError(f"{order.address.type} is declared without update")
 
     def delete(self, id: str) -> None:
-        """Ask for the object's deletion; gone already is a success. Only for kinds whose `deletes` is true."""
+        """Delete the object and return once it is gone, or was already. Only for kinds whose `deletes` is true."""
         raise AssertionError(f"deletion of {id} was asked of a kind that is declared without delete")
 
     def disable(self, id: str) -> Observed:

@@ -1,0 +1,246 @@
+"""Reading the vendors: lists first, single objects only to prove that something is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.engine.recovery import CREATING, traces
+from reconciler.operations.clock import Clock
+from reconciler.operations.failures import Denied, Failure
+from reconciler.operations.progress import Progress
+from reconciler.sdk import (
+    Assessment,
+    Catalog,
+    CredentialsRefused,
+    Handler,
+    PermissionRefused,
+    Session,
+    Unreachable,
+    VendorError,
+)
+from reconciler.values import (
+    Address,
+    Desired,
+    Hold,
+    HoldKind,
+    Intent,
+    Observed,
+    Problem,
+    Record,
+    Snapshot,
+    State,
+)
+
+AT_ONCE = 8
+"""Readings under way at the same time; each vendor's client bounds its own further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """
+    Reads what a plan needs.
+
+    `session` connects a vendor when it is first asked for. A `patient` reading waits until lists can be believed
+    about objects that were made a moment ago; an impatient one leaves that to the plan.
+    """
+
+    catalog: Catalog
+    session: Callable[[str], Session]
+    clock: Clock
+    progress: Progress
+    patient: bool = False
+
+    def read(self, desired: Desired, state: State | None, intents: Sequence[Intent] = ()) -> Snapshot:
+        """
+        One snapshot of every type that is wanted, recorded, intended, or may point at one of these.
+
+        Raises `Denied` when a vendor does not accept the credentials and `Failure` when one cannot be reached.
+        """
+        records = state.records if state is not None else {}
+        types = self._types(desired, records, intents)
+        scopes = {vendor: self.session(vendor).scope for vendor in sorted({each.partition("/")[0] for each in types})}
+        objects: dict[str, tuple[Observed, ...]] = {}
+        listed: dict[str, frozenset[str]] = {}
+        unreadable: dict[str | Address, Problem] = {}
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
+            for type, found in zip(types, pool.map(self._list, types), strict=True):
+                if isinstance(found, Problem):
+                    unreadable[type] = found
+                else:
+                    objects[type] = found
+                    listed[type] = frozenset(each.id for each in found)
+            missing = [
+                (record.address, id)
+                for record in records.values()
+                if record.address.type in objects
+                for id in (record.id, *(each.id for each in record.deposed))
+                if id not in listed[record.address.type]
+            ]
+            singles = pool.map(lambda pair: self._read(*pair), missing)
+            for (address, id), single in zip(missing, singles, strict=True):
+                self._place(address, id, single, objects, unreadable)
+            taken = self.clock.now()
+            snapshot = Snapshot(
+                taken=taken,
+                objects=objects,
+                scopes=scopes,
+                unreadable=unreadable,
+                listed=listed,
+                holds=self._too_young(records, objects, taken),
+            )
+            if self.patient:
+                rest = self._rest(snapshot, intents, records)
+                if rest > 0:
+                    self.progress.phase(f"waiting {rest:.0f} s until the vendor's lists can be believed")
+                    self.clock.sleep(rest)
+                    return replace(self, patient=False).read(desired, state, intents)
+            return self._assess(desired, records, snapshot, pool)
+
+    def _types(self, desired: Desired, records: Mapping[Address, Record], intents: Iterable[Intent]) -> tuple[str, ...]:
+        used = {
+            *(address.type for address in desired.resources),
+            *(address.type for address in records),
+            *(intent.address.type for intent in intents),
+        }
+        referring = set()
+        for vendor in sorted({each.partition("/")[0] for each in used}):
+            for kind in self.catalog.kinds(vendor).values():
+                if kind.expand is None:
+                    type = f"{vendor}/{kind.name}"
+                    if used.intersection(self.catalog.traits(type).references.values()):
+                        referring.add(type)
+        return tuple(sorted(used | referring))
+
+    def _handler(self, type: str) -> Handler:
+        vendor, _, kind = type.partition("/")
+        return self.session(vendor).handler(kind)
+
+    def _list(self, type: str) -> tuple[Observed, ...] | Problem:
+        try:
+            return tuple(self._handler(type).list())
+        except VendorError as error:
+            return _cannot_read(error, f"the list of `{type}`")
+
+    def _read(self, address: Address, id: str) -> Observed | Problem | None:
+        try:
+            return self._handler(address.type).read(id)
+        except VendorError as error:
+            problem = _cannot_read(error, f"`{id}`, which is missing from the list,")
+            return replace(problem, address=address)
+
+    @staticmethod
+    def _place(
+        address: Address,
+        id: str,
+        found: Observed | Problem | None,
+        objects: dict[str, tuple[Observed, ...]],
+        unreadable: dict[str | Address, Problem],
+    ) -> None:
+        if isinstance(found, Problem):
+            unreadable[address] = replace(
+                found, help=f"if you know that `{id}` is gone, run `reconciler state rm {address}`"
+            )
+        elif found is not None:
+            objects[address.type] = (*objects[address.type], found)
+
+    def _too_young(
+        self, records: Mapping[Address, Record], objects: Mapping[str, Sequence[Observed]], taken: datetime
+    ) -> dict[Address, Hold]:
+        """Recorded objects that are nowhere to be seen but were written a moment ago: not gone, only not listed yet."""
+        there = {(type, each.id) for type, found in objects.items() for each in found}
+        return {
+            address: Hold(
+                kind=HoldKind.WAIT,
+                reason=f"it was written {(taken - record.touched).total_seconds():.0f} s ago and is not listed yet",
+            )
+            for address, record in records.items()
+            if address.type in objects
+            and (address.type, record.id) not in there
+            and record.touched is not None
+            and taken < record.touched + self._settle_time(address)
+        }
+
+    def _rest(self, snapshot: Snapshot, intents: Iterable[Intent], records: Mapping[Address, Record]) -> float:
+        """Seconds until every object that was made a moment ago, and is nowhere to be seen, must have shown up."""
+        until = snapshot.taken
+        for address in snapshot.holds:
+            touched = records[address].touched
+            assert touched is not None
+            until = max(until, touched + self._settle_time(address))
+        for intent in intents:
+            objects = snapshot.objects.get(intent.address.type, ())
+            traits = self.catalog.traits(intent.address.type)
+            if intent.verb in CREATING and not traces(intent, objects, traits):
+                until = max(until, intent.at + self._settle_time(intent.address))
+        return (until - snapshot.taken).total_seconds()
+
+    def _settle_time(self, address: Address) -> timedelta:
+        return timedelta(seconds=self.catalog.traits(address.type).settle_seconds)
+
+    def _assess(
+        self, desired: Desired, records: Mapping[Address, Record], snapshot: Snapshot, pool: ThreadPoolExecutor
+    ) -> Snapshot:
+        """Let kinds with extra readings at plan time look at each wanted resource."""
+        assessing = {type for type in snapshot.objects if builds_on(Handler.assess.__name__, self._handler(type))}
+        addresses = [each for each in desired.resources if each.type in assessing]
+        if not addresses:
+            return snapshot
+        by_id = {(type, each.id): each for type, objects in snapshot.objects.items() for each in objects}
+
+        def look(address: Address) -> Assessment:
+            record = records.get(address)
+            observed = by_id.get((address.type, record.id)) if record else None
+            return self._handler(address.type).assess(desired.resources[address], record, observed, snapshot.taken)
+
+        holds = dict(snapshot.holds)
+        problems: list[Problem] = []
+        unreadable = dict(snapshot.unreadable)
+        for address, found in zip(addresses, pool.map(_guarded(look), addresses), strict=True):
+            if isinstance(found, VendorError):
+                unreadable[address] = replace(_cannot_read(found, "what its plan needs"), address=address)
+                continue
+            if found.observed is not None:
+                by_id[address.type, found.observed.id] = found.observed
+            if found.hold is not None:
+                holds[address] = found.hold
+            problems.extend(found.problems)
+        objects: dict[str, list[Observed]] = {type: [] for type in snapshot.objects}
+        for (type, _), each in by_id.items():
+            objects[type].append(each)
+        return replace(
+            snapshot,
+            objects={type: tuple(each) for type, each in objects.items()},
+            holds=holds,
+            problems=tuple(problems),
+            unreadable=unreadable,
+        )
+
+
+def _guarded(look: Callable[[Address], Assessment]) -> Callable[[Address], Assessment | VendorError]:
+    def guarded(address: Address) -> Assessment | VendorError:
+        try:
+            return look(address)
+        except VendorError as error:
+            return error
+
+    return guarded
+
+
+def builds_on(verb: str, handler: Handler) -> bool:
+    """Whether the handler has its own version of an optional verb."""
+    return getattr(type(handler), verb) is not getattr(Handler, verb)
+
+
+def _cannot_read(error: VendorError, what: str) -> Problem:
+    if isinstance(error, CredentialsRefused | PermissionRefused):
+        raise Denied(error.message) from None
+    if isinstance(error, Unreachable):
+        raise Failure(error.message) from None
+    return Problem(
+        code="cannot-read",
+        message=f"{what} cannot be read: {error.message}",
+        help="nothing is concluded from that; correct the cause and run again",
+    )
