@@ -1,0 +1,12 @@
+"""
+State, journal and lock of one project and environment, kept as numbered objects in a store.
+
+What the entries mean is decided in `engine`; how bytes reach a disk or a bucket is the business of `stores`.
+"""
+
+from reconciler.backend.backend import Backend, Loaded
+from reconciler.backend.errors import BackendError, Fenced, Locked
+from reconciler.backend.holder import Holder
+from reconciler.backend.journal import Journal
+
+__all__ = ["Backend", "BackendError", "Fenced", "Holder", "Journal", "Loaded", "Locked"]

@@ -1,0 +1,29 @@
+"""What stops a command from reading or writing state, in sentences for people."""
+
+from __future__ import annotations
+
+from reconciler.backend.holder import Holder
+
+
+class BackendError(Exception):
+    """The state cannot be used; the message names the object and says what to do."""
+
+
+class Locked(BackendError):
+    """Somebody else holds the lock; `holder` is None when they have only just taken it."""
+
+    def __init__(self, holder: Holder | None) -> None:
+        super().__init__(
+            f"the state is locked by {holder or 'a command that has just begun'}; wait for it to end, or end it"
+        )
+        self.holder = holder
+
+
+class Fenced(BackendError):
+    """Another command has taken over: what was to be written was not, so nothing may be sent for it."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{where} was written by another command that has taken over the state; nothing more is sent from here. "
+            "Run `reconciler plan` to see what is left to do"
+        )

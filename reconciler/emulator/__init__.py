@@ -1,0 +1,50 @@
+"""
+The stand-in world every vendor's emulator lives in: clock, switches, faults, request log, tables and a real server.
+Nothing here knows a vendor, and nothing here imports any other room of the house.
+"""
+
+from reconciler.emulator.base import Collection, Emulator
+from reconciler.emulator.clock import Clock
+from reconciler.emulator.drop import Drop, FolderDrop
+from reconciler.emulator.faults import Effect, Fault, Faults
+from reconciler.emulator.ids import Ids
+from reconciler.emulator.limits import Allowance, Window
+from reconciler.emulator.log import Entry, Log, Mask
+from reconciler.emulator.messages import Answer, JsonObject, NotJson, Request
+from reconciler.emulator.routes import Match, Router, WrongMethod
+from reconciler.emulator.server import Server, joined, serve_forever
+from reconciler.emulator.switches import Switch, Switches, UnknownSwitch
+from reconciler.emulator.tables import Table
+from reconciler.emulator.world import World
+
+__all__ = [
+    "Allowance",
+    "Answer",
+    "Clock",
+    "Collection",
+    "Drop",
+    "Effect",
+    "Emulator",
+    "Entry",
+    "Fault",
+    "Faults",
+    "FolderDrop",
+    "Ids",
+    "JsonObject",
+    "Log",
+    "Mask",
+    "Match",
+    "NotJson",
+    "Request",
+    "Router",
+    "Server",
+    "Switch",
+    "Switches",
+    "Table",
+    "UnknownSwitch",
+    "Window",
+    "World",
+    "WrongMethod",
+    "joined",
+    "serve_forever",
+]

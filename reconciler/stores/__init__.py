@@ -1,0 +1,10 @@
+"""
+Bytes under names, made once and never changed: create-if-absent, read, list, delete, one file per place.
+
+What the bytes mean, and who may write which name, is the business of `backend`.
+"""
+
+from reconciler.stores.address import open_store
+from reconciler.stores.contract import AlreadyThere, Exclusive, Held, Look, NotThere, Store, StoreError
+
+__all__ = ["AlreadyThere", "Exclusive", "Held", "Look", "NotThere", "Store", "StoreError", "open_store"]

@@ -1,0 +1,117 @@
+"""What every store promises. A new store joins by adding its factory to `FACTORIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from reconciler.stores import AlreadyThere, NotThere, Store, open_store
+
+
+class MemoryStore:
+    """The contract at its shortest, so that the tests are not only about files."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+
+    def create(self, name: str, body: bytes) -> None:
+        if self._objects.setdefault(name, body) is not body:
+            raise AlreadyThere(name)
+
+    def read(self, name: str) -> bytes:
+        if name not in self._objects:
+            raise NotThere(name)
+        return self._objects[name]
+
+    def list(self, prefix: str) -> Sequence[str]:
+        return sorted(name for name in self._objects if name.startswith(prefix))
+
+    def delete(self, name: str) -> None:
+        self._objects.pop(name, None)
+
+    def where(self, name: str) -> str:
+        return f"memory {name}"
+
+
+FACTORIES: dict[str, Callable[[Path], Store]] = {
+    "memory": lambda folder: MemoryStore(),
+    "local": lambda folder: open_store("file://state", folder),
+}
+
+
+@pytest.fixture(params=FACTORIES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return FACTORIES[request.param](tmp_path)
+
+
+def test_what_was_created_is_read_back(store: Store) -> None:
+    store.create("shop/prod/state/000000000042.json", b"\x00\xffbody")
+
+    assert store.read("shop/prod/state/000000000042.json") == b"\x00\xffbody"
+
+
+def test_an_empty_object_is_an_object(store: Store) -> None:
+    store.create("a/b", b"")
+
+    assert (store.read("a/b"), store.list("")) == (b"", ["a/b"])
+
+
+def test_a_name_is_taken_only_once(store: Store) -> None:
+    store.create("a/b", b"first")
+    with pytest.raises(AlreadyThere):
+        store.create("a/b", b"second")
+
+    assert store.read("a/b") == b"first"
+
+
+def test_what_does_not_exist_cannot_be_read(store: Store) -> None:
+    with pytest.raises(NotThere, match="a/b does not exist"):
+        store.read("a/b")
+
+
+def test_nothing_at_all_is_an_empty_list(store: Store) -> None:
+    assert list(store.list("shop/prod/")) == []
+
+
+def test_names_are_listed_whole_and_sorted(store: Store) -> None:
+    for name in ("a/state/2.json", "a/state/10.json", "a/journal/1.json", "b/state/1.json"):
+        store.create(name, b"x")
+
+    assert list(store.list("a/")) == ["a/journal/1.json", "a/state/10.json", "a/state/2.json"]
+
+
+def test_a_prefix_may_end_within_a_part_of_a_name(store: Store) -> None:
+    for name in ("a/state/11.json", "a/state/12.json", "a/state/20.json", "a/stat"):
+        store.create(name, b"x")
+
+    assert [list(store.list("a/state/1")), list(store.list("a/sta"))] == [
+        ["a/state/11.json", "a/state/12.json"],
+        ["a/stat", "a/state/11.json", "a/state/12.json", "a/state/20.json"],
+    ]
+
+
+def test_what_was_deleted_is_gone_and_its_name_is_free(store: Store) -> None:
+    store.create("a/b", b"first")
+    store.delete("a/b")
+    store.create("a/b", b"second")
+
+    assert store.read("a/b") == b"second"
+
+
+def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:
+    store.delete("a/b")
+
+    assert list(store.list("")) == []
+
+
+def test_a_large_object_comes_back_whole(store: Store) -> None:
+    body = bytes(range(256)) * 40_000
+    store.create("large", body)
+
+    assert store.read("large") == body
+
+
+def test_the_place_of_an_object_can_be_told(store: Store) -> None:
+    assert store.where("a/b").endswith("a/b")
