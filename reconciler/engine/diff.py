@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from reconciler.engine.shape import Shape, shape_of
+from reconciler.engine.shape import Shape, by_key, shape_of, visible
 from reconciler.values import HIDDEN, MISSING, UNKNOWN, Blank, Document, FieldChange, Path, Traits, Value, dotted
 
 Form: TypeAlias = object
@@ -51,19 +51,43 @@ def agree(
     return left == right
 
 
-def compared_form(wanted: Document, applied: Document, observed: Document, traits: Traits) -> Form:
+def compared_form(
+    wanted: Document,
+    applied: Document,
+    observed: Document,
+    traits: Traits,
+    *,
+    ignored: frozenset[str] = frozenset(),
+) -> Form:
     """The canonical form of the compared fields as observed: what a saved plan relies on."""
-    return _Forms(frozenset(), frozenset()).pair(shape_of(traits), (), wanted, applied, observed)[1]
+    return _Forms(frozenset(), ignored).pair(shape_of(traits), (), wanted, applied, observed)[1]
 
 
-def same_document(one: Document, other: Document, traits: Traits) -> bool:
-    """Whether two wanted or applied documents mean the same, order of unordered lists apart."""
+def same_document(one: Document, other: Document, traits: Traits, *, ignored: frozenset[str] = frozenset()) -> bool:
+    """Whether two wanted or applied documents mean the same, order of unordered lists and ignored fields apart."""
+    if one == other and not ignored:
+        return True
     shape = shape_of(traits)
-    return form(one, shape) == form(other, shape)
+    return form(without(one, ignored), shape) == form(without(other, ignored), shape)
+
+
+def without(document: Document, ignored: frozenset[str]) -> Document:
+    """The document without the fields at these dotted paths; within lists nothing is left out."""
+
+    def walk(inner: Document, path: Path) -> dict[str, Value]:
+        kept = ((key, (*path, key), value) for key, value in inner.items() if dotted((*path, key)) not in ignored)
+        return {key: walk(value, here) if isinstance(value, Mapping) else value for key, here, value in kept}
+
+    return walk(document, ()) if ignored else document
 
 
 def form(value: Value, shape: Shape) -> Form:
-    """The canonical form of a value by itself."""
+    """
+    The canonical form of a value by itself.
+
+    Null, an empty mapping and a field that is not there mean the same; `true` is not 1, but 1 is 1.0. In an
+    unordered list it does not matter how often an item occurs.
+    """
     match value:
         case bool():
             return ("bool", value)
@@ -71,27 +95,14 @@ def form(value: Value, shape: Shape) -> Form:
             return MISSING
         case Mapping():
             inner = ((key, form(item, shape.child(key))) for key, item in value.items())
-            return frozenset((key, each) for key, each in inner if each is not MISSING and each != frozenset())
+            return frozenset((key, each) for key, each in inner if each is not MISSING) or MISSING
         case tuple():
             items = tuple(form(item, shape.child(index)) for index, item in enumerate(value))
-            if shape.unordered or (shape.key is not None and _by_key(value, shape.key) is not None):
+            if shape.unordered or (shape.key is not None and by_key(value, shape.key) is not None):
                 return ("set", frozenset(items))
             return ("list", items)
         case _:
             return value
-
-
-def _by_key(items: Value, key: str) -> dict[str, Value] | None:
-    """The items of a keyed list by their key, or `None` when one has no such text or two share it."""
-    if not isinstance(items, tuple):
-        return None
-    found: dict[str, Value] = {}
-    for item in items:
-        name = item.get(key) if isinstance(item, Mapping) else None
-        if not isinstance(name, str) or name in found:
-            return None
-        found[name] = item
-    return found
 
 
 def _get(document: Value, key: str) -> Value:
@@ -102,8 +113,23 @@ def _nth(items: Value, index: int, length: int) -> Value:
     return items[index] if isinstance(items, tuple) and len(items) == length else MISSING
 
 
-def _absent(value: Value) -> bool:
+def _unset(value: Value) -> bool:
     return value is None or value is MISSING
+
+
+def _empty(value: Value) -> bool:
+    """Whether the canonical form is that of a field which is not there."""
+    return _unset(value) or (isinstance(value, Mapping) and all(_empty(item) for item in value.values()))
+
+
+def _is_removal(shape: Shape, wanted: Value, applied: Value, observed: Value) -> bool:
+    """Whether a mapping that was applied and is not wanted any more is to be looked at field by field."""
+    return (
+        wanted is MISSING
+        and isinstance(applied, Mapping)
+        and _empty(shape.default)
+        and (isinstance(observed, Mapping) or _unset(observed))
+    )
 
 
 def covered(path: Path, ignored: frozenset[str]) -> bool:
@@ -138,27 +164,34 @@ class _Walk(_Rules):
             return
         if shape.hidden or observed is HIDDEN:
             yield from self._compare_hidden(shape, path, wanted, applied)
-        elif wanted is MISSING and isinstance(applied, Mapping):
-            for key in sorted(applied):
-                yield from self.compare(shape.child(key), (*path, key), MISSING, applied[key], _get(observed, key))
-        elif _absent(wanted):
-            if not _absent(observed) and (
-                _absent(shape.default) or form(observed, shape) != form(shape.default, shape)
-            ):
-                yield _change(shape, path, observed, shape.default)
+        elif _is_removal(shape, wanted, applied, observed):
+            yield from self._compare_mapping(shape, path, {}, applied, observed)
+        elif _unset(wanted):
+            if not _empty(observed) and form(observed, shape) != form(shape.default, shape):
+                yield _change(shape, path, observed, shape.default, forced=_fixes(shape, observed))
         elif isinstance(wanted, Mapping):
-            for key in sorted({*wanted, *(applied if isinstance(applied, Mapping) else ())}):
-                yield from self.compare(
-                    shape.child(key), (*path, key), _get(wanted, key), _get(applied, key), _get(observed, key)
-                )
+            if isinstance(observed, Mapping) or _unset(observed):
+                yield from self._compare_mapping(shape, path, wanted, applied, observed)
+            else:
+                yield _change(shape, path, observed, wanted, forced=_fixes(shape, wanted))
         elif isinstance(wanted, tuple) and not shape.unordered:
             yield from self._compare_list(shape, path, wanted, applied, observed)
-        elif form(wanted, shape) != form(observed, shape):
+        elif form(visible(wanted, shape), shape) != form(observed, shape):
             yield _change(shape, path, observed, wanted)
+        elif shape.conceals:
+            yield from self._compare_hidden(shape, path, wanted, applied)
+
+    def _compare_mapping(
+        self, shape: Shape, path: Path, wanted: Mapping[str, Value], applied: Value, observed: Value
+    ) -> Iterator[FieldChange]:
+        for key in sorted({*wanted, *(applied if isinstance(applied, Mapping) else ())}):
+            yield from self.compare(
+                shape.child(key), (*path, key), _get(wanted, key), _get(applied, key), _get(observed, key)
+            )
 
     def _compare_hidden(self, shape: Shape, path: Path, wanted: Value, applied: Value) -> Iterator[FieldChange]:
-        if _absent(wanted):
-            if not _absent(applied):
+        if _empty(wanted):
+            if not _empty(applied):
                 yield _change(shape, path, applied, shape.default, hidden=True)
             return
         before = self.last_sent(path, applied)
@@ -168,30 +201,40 @@ class _Walk(_Rules):
     def _compare_list(
         self, shape: Shape, path: Path, wanted: tuple[Value, ...], applied: Value, observed: Value
     ) -> Iterator[FieldChange]:
-        if shape.key is not None:
-            named, seen = _by_key(wanted, shape.key), _by_key(observed, shape.key)
-            if named is not None and seen is not None:
-                before = _by_key(applied, shape.key) or {}
-                for name in sorted({*named, *seen}):
-                    if name not in named:
-                        yield _change(shape, (*path, name), seen[name], MISSING)
-                    elif name not in seen:
-                        yield _change(shape, (*path, name), MISSING, named[name])
-                    else:
-                        yield from self.compare(
-                            shape.child(0), (*path, name), named[name], before.get(name, MISSING), seen[name]
-                        )
+        named = by_key(wanted, shape.key) if shape.key is not None else None
+        if named is not None and shape.key is not None:
+            seen = by_key(observed, shape.key)
+            if seen is None:
+                yield _change(shape, path, observed, wanted)
                 return
-        if not isinstance(observed, tuple) or len(observed) != len(wanted):
+            before = by_key(applied, shape.key) or {}
+            for name in sorted({*named, *seen}):
+                here = (*path, name)
+                if name in named and name in seen:
+                    sent = before.get(name, MISSING)
+                    yield from self.compare(shape.child(name), here, named[name], sent, seen[name])
+                elif not self.is_ignored(here):
+                    yield _change(shape, here, seen.get(name, MISSING), named.get(name, MISSING))
+        elif not isinstance(observed, tuple) or len(observed) != len(wanted):
             yield _change(shape, path, observed, wanted)
-            return
-        for index, item in enumerate(wanted):
-            sent = _nth(applied, index, len(wanted))
-            yield from self.compare(shape.child(index), (*path, index), item, sent, observed[index])
+        else:
+            for index, item in enumerate(wanted):
+                sent = _nth(applied, index, len(wanted))
+                yield from self.compare(shape.child(index), (*path, index), item, sent, observed[index])
 
 
-def _change(shape: Shape, path: Path, before: Value, after: Value, *, hidden: bool = False) -> FieldChange:
-    return FieldChange(path=path, before=before, after=after, forces_replacement=shape.immutable, hidden=hidden)
+def _change(
+    shape: Shape, path: Path, before: Value, after: Value, *, hidden: bool = False, forced: bool = False
+) -> FieldChange:
+    forced = forced or shape.immutable
+    return FieldChange(path=path, before=before, after=after, forces_replacement=forced, hidden=hidden)
+
+
+def _fixes(shape: Shape, value: Value) -> bool:
+    """Whether a mapping that comes or goes as a whole holds a field that cannot be changed in place."""
+    return isinstance(value, Mapping) and any(
+        shape.child(key).immutable or _fixes(shape.child(key), item) for key, item in value.items()
+    )
 
 
 class _Forms(_Rules):
@@ -201,56 +244,72 @@ class _Forms(_Rules):
         if self.is_ignored(path):
             return MISSING, MISSING
         if shape.hidden or observed is HIDDEN:
-            if _absent(wanted):
-                return MISSING, MISSING if _absent(applied) else form(applied, shape)
-            return form(wanted, shape), form(self.last_sent(path, applied), shape)
-        if wanted is MISSING and isinstance(applied, Mapping):
+            return self._hidden(shape, path, wanted, applied)
+        if _is_removal(shape, wanted, applied, observed):
             return self._mapping(shape, path, {}, applied, observed)
-        if _absent(wanted):
+        if _unset(wanted):
             real = form(observed, shape)
-            expected = MISSING if _absent(observed) else form(shape.default, shape)
-            return expected, real
+            return MISSING if real is MISSING else form(shape.default, shape), real
         if isinstance(wanted, Mapping):
-            return self._mapping(shape, path, wanted, applied, observed)
+            if isinstance(observed, Mapping) or _unset(observed):
+                return self._mapping(shape, path, wanted, applied, observed)
+            return MISSING, form(observed, shape)
         if isinstance(wanted, tuple) and not shape.unordered:
             return self._list(shape, path, wanted, applied, observed)
+        if shape.conceals:
+            left, right = self._hidden(shape, path, wanted, applied)
+            return (form(visible(wanted, shape), shape), left), (form(observed, shape), right)
         return form(wanted, shape), form(observed, shape)
+
+    def _hidden(self, shape: Shape, path: Path, wanted: Value, applied: Value) -> tuple[Form, Form]:
+        left = form(wanted, shape)
+        return left, form(applied if left is MISSING else self.last_sent(path, applied), shape)
 
     def _mapping(
         self, shape: Shape, path: Path, wanted: Mapping[str, Value], applied: Value, observed: Value
     ) -> tuple[Form, Form]:
-        left: dict[str, Form] = {}
-        right: dict[str, Form] = {}
-        for key in {*wanted, *(applied if isinstance(applied, Mapping) else ())}:
-            left[key], right[key] = self.pair(
+        left: list[tuple[str, Form]] = []
+        right: list[tuple[str, Form]] = []
+        for key in {*wanted, *applied} if isinstance(applied, Mapping) else wanted:
+            one, other = self.pair(
                 shape.child(key), (*path, key), _get(wanted, key), _get(applied, key), _get(observed, key)
             )
-        return frozenset(left.items()), frozenset(right.items())
+            left.append((key, one))
+            right.append((key, other))
+        return frozenset(left), frozenset(right)
 
     def _list(
         self, shape: Shape, path: Path, wanted: tuple[Value, ...], applied: Value, observed: Value
     ) -> tuple[Form, Form]:
-        if shape.key is not None:
-            named, seen = _by_key(wanted, shape.key), _by_key(observed, shape.key)
-            if named is not None and seen is not None:
-                before = _by_key(applied, shape.key) or {}
-                if set(named) != set(seen):
-                    return frozenset(named), frozenset(seen)
-                inner = {
-                    name: self.pair(shape.child(0), (*path, name), item, before.get(name, MISSING), seen[name])
-                    for name, item in named.items()
-                }
-                return (
-                    frozenset((name, left) for name, (left, _) in inner.items()),
-                    frozenset((name, right) for name, (_, right) in inner.items()),
-                )
+        named = by_key(wanted, shape.key) if shape.key is not None else None
+        if named is not None and shape.key is not None:
+            seen = by_key(observed, shape.key)
+            if seen is None:
+                return MISSING, ("other", form(observed, shape))
+            before = by_key(applied, shape.key) or {}
+            inner = {
+                name: self._item(shape, (*path, name), named.get(name), before.get(name, MISSING), seen.get(name))
+                for name in {*named, *seen}
+            }
+            return (
+                frozenset((name, left) for name, (left, _) in inner.items()),
+                frozenset((name, right) for name, (_, right) in inner.items()),
+            )
         if not isinstance(observed, tuple) or len(observed) != len(wanted):
-            return ("length", len(wanted)), ("other", form(observed, shape))
+            return MISSING, ("other", form(observed, shape))
         pairs = [
             self.pair(shape.child(index), (*path, index), item, _nth(applied, index, len(wanted)), observed[index])
             for index, item in enumerate(wanted)
         ]
         return tuple(left for left, _ in pairs), tuple(right for _, right in pairs)
+
+    def _item(self, shape: Shape, path: Path, wanted: Value, applied: Value, observed: Value) -> tuple[Form, Form]:
+        """An item of a keyed list, `None` where it is not."""
+        if wanted is not None and observed is not None:
+            return self.pair(shape.child(path[-1]), path, wanted, applied, observed)
+        if self.is_ignored(path):
+            return MISSING, MISSING
+        return wanted is not None, form(observed, shape.child(path[-1]))
 
 
 def has_unknown(value: Value) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.engine.diff import agree, compared_form, covered, differences, plain, same_document
 from reconciler.engine.graph import downstream, in_order, upstream
-from reconciler.engine.records import needs_record, resolve
+from reconciler.engine.records import ignored_paths, needs_record, to_send
 from reconciler.engine.recovery import Recovery, natural_key, recover
 from reconciler.engine.safety import Limits, over_limits, short_lists
 from reconciler.engine.scheduler import deadlock, steps
-from reconciler.engine.shape import hidden_paths, pointed_ids, references, secrets, shape_of
+from reconciler.engine.shape import Shape, hidden, hidden_paths, pointed_ids, references, secrets, shape_of
 from reconciler.values import (
     Action,
     Address,
@@ -27,6 +28,7 @@ from reconciler.values import (
     Observed,
     OnRemoval,
     Options,
+    Path,
     Plan,
     Problem,
     Reason,
@@ -39,6 +41,7 @@ from reconciler.values import (
     Snapshot,
     State,
     Traits,
+    Value,
 )
 
 TraitsOf = Callable[[str], Traits]
@@ -73,7 +76,9 @@ def plan(
     options = options or Options()
     limits = limits or Limits()
     state = prior or State(project=project, environment=environment, lineage="", serial=0)
-    if prior is None and _holds_our_objects(snapshot, project, environment):
+    intents = tuple(intents)
+    never_written = state.serial == 0 and not state.records and not intents
+    if never_written and not options.rebuild and _holds_our_objects(snapshot, project, environment):
         return Decision(plan=_lost_state(state, snapshot), state=state, settlements=())
     wanted: Mapping[Address, Resource] = {} if options.destroy else desired.resources
     recovery = recover(state, intents, snapshot, traits, wanted)
@@ -187,25 +192,25 @@ class _Planner:
             for record in self._records.values()
             for id in (record.id, *(each.id for each in record.deposed))
         }
+        self._needed = {address: references(resource.attributes) for address, resource in wanted.items()}
         self._ids: dict[Address, str | None] = {}
         self._undetectable: set[Address] = set()
         self._held_back: set[Address] = set()
         self.problems: list[Problem] = []
         self.partial = False
-        self._selected = self._select()
+        everything = frozenset({*self._wanted, *self._records})
+        self._anew = self._named(options.replace, everything)
+        self._resend = self._named(options.resend, everything)
+        self._selected = self._select(everything)
 
     # --- what to look at ---
 
     def _needs(self) -> dict[Address, tuple[Address, ...]]:
-        needs = {address: references(resource.attributes) for address, resource in self._wanted.items()}
-        for address, record in self._records.items():
-            needs.setdefault(address, record.needs)
-        return needs
+        return {**{address: record.needs for address, record in self._records.items()}, **self._needed}
 
-    def _select(self) -> frozenset[Address]:
+    def _select(self, everything: frozenset[Address]) -> frozenset[Address]:
         """What this plan may touch: the targets and their needs (their users, when destroying), less the excludes."""
         options = self._options
-        everything = frozenset({*self._wanted, *self._records})
         chosen = everything
         if options.targets or options.labels:
             named = self._named(options.targets, everything)
@@ -213,7 +218,6 @@ class _Planner:
             closure = downstream if options.destroy else upstream
             chosen = closure(self._needs(), named | labelled) & everything
         chosen -= self._named(options.excludes, everything)
-        self._named(options.replace | options.resend, everything)
         self.partial = chosen != everything
         return chosen
 
@@ -250,7 +254,7 @@ class _Planner:
             change = self._decide(address)
             survives = change.action not in {Action.CREATE, Action.REPLACE, Action.RUN}
             self._ids[address] = change.id if survives else None
-            if change.hold is not None and change.id is None:
+            if survives and change.id is None:
                 self._held_back.add(address)
             found.append(change)
             found.extend(self._deposed(address))
@@ -267,34 +271,42 @@ class _Planner:
                 yield Change(address=address, action=Action.RECOVER, reasons=(reason,))
 
     def _order(self) -> tuple[Address, ...]:
-        try:
-            return in_order(self._needs())
-        except ValueError:
-            # Manifests with a cycle are refused before planning; records of two plans may still form one.
-            return tuple(sorted({*self._wanted, *self._records}))
+        """Wanted resources after what they need; a cycle among manifests is refused before planning."""
+        return in_order({**dict.fromkeys(self._records, ()), **self._needed})
 
     def _decide(self, address: Address) -> Change:
-        unreadable = self._snapshot.unreadable.get(address) or self._snapshot.unreadable.get(address.type)
         record = self._records.get(address)
         resource = self._wanted.get(address)
         nothing = Change(
             address=address, action=Action.NOOP, id=record.id if record else None, resource=resource, record=record
         )
-        if unreadable is not None:
-            self.problems.append(replace(unreadable, address=address))
+        if not self._readable(address):
             return nothing
         if record is not None and not self._in_scope(record):
             return nothing
         if address in self._recovery.holds:
             return self._held(nothing, self._recovery.holds[address])
         observed = self._objects.get((address.type, record.id)) if record else None
+        if record is not None and observed is None and address in self._snapshot.holds:
+            return self._held(nothing, self._snapshot.holds[address])
         if resource is None:
             assert record is not None
             return self._with_recovery(self._remove(nothing, record, observed))
-        waits_for = sorted(self._held_back.intersection(references(resource.attributes)))
+        waits_for = sorted(self._held_back.intersection(self._needed[address]))
         if waits_for:
             return self._held(nothing, Hold(kind=HoldKind.WAIT, reason=f"it waits for `{waits_for[0]}`"))
         return self._with_recovery(self._keep(nothing, resource, record, observed))
+
+    def _readable(self, address: Address) -> bool:
+        """Whether anything is known of the address; says once for a whole type when nothing is."""
+        unreadable = self._snapshot.unreadable.get(address)
+        if unreadable is not None:
+            self.problems.append(replace(unreadable, address=address))
+            return False
+        unreadable = self._snapshot.unreadable.get(address.type)
+        if unreadable is not None and unreadable not in self.problems:
+            self.problems.append(unreadable)
+        return unreadable is None
 
     def _in_scope(self, record: Record) -> bool:
         scope = self._snapshot.scopes.get(record.address.vendor)
@@ -310,7 +322,7 @@ class _Planner:
 
     def _keep(self, base: Change, resource: Resource, record: Record | None, observed: Observed | None) -> Change:
         traits = self._traits(resource.address.type)
-        document = resolve(resource.attributes, self._ids.get)
+        document = to_send(resource, self._ids.get, traits, record=record, observed=observed)
         if record is None:
             return self._create(base, document, traits, Reason(code=ReasonCode.NEW, text="it does not exist yet"))
         if observed is None:
@@ -323,7 +335,8 @@ class _Planner:
         hold = self._snapshot.holds.get(base.address)
         if hold is not None:
             return self._held(base, hold)
-        if not base.resource.lifecycle.create_anyway:
+        ran_before = traits.job and reason.code is ReasonCode.GONE
+        if not base.resource.lifecycle.create_anyway and not ran_before:
             self._check_lookalikes(base.address, document, traits)
         action = Action.RUN if traits.job else Action.CREATE
         return replace(base, action=action, reasons=(reason,))
@@ -359,9 +372,9 @@ class _Planner:
         document: Document,
     ) -> Change:
         traits = self._traits(resource.address.type)
-        resend = resource.address in self._options.resend
+        resend = resource.address in self._resend
         unsure = frozenset({*record.unsure, *(hidden_paths(document, traits) if resend else ())})
-        ignored = frozenset(each.removeprefix("spec.") for each in resource.lifecycle.ignore_changes)
+        ignored = ignored_paths(resource.lifecycle)
         fields: tuple[FieldChange, ...] = ()
         if not agree(document, record.applied, observed.attributes, traits, unsure=unsure, ignored=ignored):
             fields = differences(document, record.applied, observed.attributes, traits, unsure=unsure, ignored=ignored)
@@ -372,11 +385,12 @@ class _Planner:
             fields=fields,
             reasons=reasons,
             revision=observed.revision,
-            points_at=self._points_at(record, observed),
+            points_at=self._points_at(record.address, record.applied, observed),
         )
         if not reasons:
-            stale_record = needs_record(record, resource) or not same_document(document, record.applied, traits)
-            if not stale_record:
+            needs = self._needed[resource.address]
+            same = same_document(document, record.applied, traits, ignored=ignored)
+            if same and not needs_record(record, resource, needs):
                 return change
             text = "it is wanted again" if record.retired else "only what is remembered of it changes"
             code = ReasonCode.RETURNED if record.retired else ReasonCode.STATE_ONLY
@@ -384,7 +398,8 @@ class _Planner:
         hold = observed.hold or self._snapshot.holds.get(resource.address)
         if hold is not None:
             return self._held(change, hold)
-        change = replace(change, digest=_digest(compared_form(document, record.applied, observed.attributes, traits)))
+        compared = compared_form(document, record.applied, observed.attributes, traits, ignored=ignored)
+        change = replace(change, digest=_digest(compared))
         anew = any(reason.code in _ANEW for reason in reasons)
         if not anew:
             return replace(change, action=Action.UPDATE)
@@ -426,7 +441,7 @@ class _Planner:
         if observed.taint is not None:
             code = ReasonCode.STALE if observed.taint.freshness else ReasonCode.TAINTED
             found.append(Reason(code=code, text=observed.taint.reason))
-        if resource.address in self._options.replace:
+        if resource.address in self._anew:
             found.append(Reason(code=ReasonCode.REQUESTED, text="`--replace` asks for it"))
         if fields and not traits.updates and not traits.job:
             found.append(
@@ -468,12 +483,14 @@ class _Planner:
             reason = Reason(code=ReasonCode.GONE, text=f"`{record.id}` does not exist any more")
             return replace(base, action=Action.FORGET, reasons=(reason,))
         traits = self._traits(record.address.type)
-        change = replace(base, revision=observed.revision, points_at=self._points_at(record, observed))
+        points_at = self._points_at(record.address, record.applied, observed)
+        change = replace(base, revision=observed.revision, points_at=points_at)
         why = "`destroy` asks for it" if self._options.destroy else "its manifest is gone"
         reason = Reason(code=ReasonCode.REMOVED, text=why)
         policy = record.lifecycle.on_removal or traits.on_removal
-        if self._options.destroy and policy is not OnRemoval.FORGET:
-            policy = OnRemoval.DELETE
+        if self._options.destroy:
+            # What a vendor cannot delete, and is to be forgotten when its manifest goes, is forgotten.
+            policy = OnRemoval.DELETE if traits.deletes or policy is not OnRemoval.FORGET else policy
         elif record.retired is not None:
             return change
         match policy:
@@ -506,7 +523,9 @@ class _Planner:
     def _deposed(self, address: Address) -> Iterable[Change]:
         """Objects left by an interrupted replacement: deleted when still there, dropped from the record when not."""
         record = self._records.get(address)
-        if record is None or address in self._snapshot.unreadable or address.type in self._snapshot.unreadable:
+        if record is None or {address, address.type} & self._snapshot.unreadable.keys():
+            return
+        if self._snapshot.scopes.get(address.vendor, record.scope) != record.scope:
             return
         for each in record.deposed:
             observed = self._objects.get((address.type, each.id))
@@ -515,7 +534,7 @@ class _Planner:
             if observed is None:
                 yield replace(change, action=Action.FORGET)
             else:
-                yield replace(change, revision=observed.revision, points_at=self._points_at(None, observed, address))
+                yield replace(change, revision=observed.revision, points_at=self._points_at(address, {}, observed))
 
     def _with_recovery(self, change: Change) -> Change:
         reason = self._recovery.reasons.get(change.address)
@@ -531,28 +550,29 @@ class _Planner:
 
     # --- who points at whom ---
 
-    def _points_at(
-        self, record: Record | None, observed: Observed, address: Address | None = None
-    ) -> tuple[Address, ...]:
-        """The addresses that the object points at now, as the vendor reports it and as it was recorded."""
-        found = set(record.needs) if record is not None else set()
-        type = record.address.type if record is not None else address.type if address is not None else ""
-        for pointed in pointed_ids(observed.attributes, shape_of(self._traits(type))):
-            if pointed in self._recorded:
-                found.add(self._recorded[pointed])
-        return tuple(sorted(found))
+    def _points_at(self, address: Address, applied: Document, observed: Observed) -> tuple[Address, ...]:
+        """The addresses that the object points at now, by what the vendor reports and what it hides."""
+        traits = self._traits(address.type)
+        if not traits.references:
+            return ()
+        shape = shape_of(traits)
+        pointed = [
+            *pointed_ids(observed.attributes, shape),
+            *(each for _, rules, value in hidden(applied, shape) for each in pointed_ids(value, rules)),
+        ]
+        return tuple(sorted({self._recorded[each] for each in pointed if each in self._recorded}))
 
     def _check_needs(self, changes: Iterable[Change]) -> None:
         """A selection may leave out what a selected resource needs; then its reference can never be filled."""
         for change in changes:
-            if change.resource is None:
+            if change.resource is None or change.action in {Action.NOOP, Action.WAIT, Action.BLOCKED}:
                 continue
-            for needed in references(change.resource.attributes):
-                if needed not in self._selected and self._ids.get(needed) is None:
+            for needed in self._needed[change.address]:
+                if needed not in self._selected and (needed.type, self._ids.get(needed)) not in self._objects:
                     self._problem(
                         change.address,
                         "excluded-need",
-                        f"it needs `{needed}`, which does not exist yet and is left out",
+                        f"it needs `{needed}`, which does not exist and is left out",
                         f"leave out `--exclude {needed}`, or exclude `{change.address}` too",
                     )
 
@@ -566,26 +586,27 @@ class _Planner:
         }
         if not going:
             return
-        letting_go = {
-            (change.address.type, change.id)
-            for change in listed
-            if change.action in {Action.DELETE, Action.REPLACE}
-            or (change.action is Action.UPDATE and any(self._moves_reference(change, field) for field in change.fields))
+        updated = {
+            (change.address.type, change.id): change for change in listed if change.action is Action.UPDATE
         }
         for type, objects in sorted(self._snapshot.objects.items()):
-            shape = shape_of(self._traits(type))
+            traits = self._traits(type)
+            if traits.job:
+                continue  # what a job once used, it does not hold
+            shape = shape_of(traits)
             for each in objects:
-                if (type, each.id) in letting_go:
+                if (type, each.id) in going:
                     continue
-                for pointed in pointed_ids(each.attributes, shape):
+                held = Counter(pointed_ids(each.attributes, shape))
+                if held and (type, each.id) in updated:
+                    for field in updated[type, each.id].fields:
+                        if field.hidden:
+                            continue
+                        held.subtract(_pointed_within(field.before, field.path, shape))
+                        held.update(_pointed_within(field.after, field.path, shape))
+                for pointed in sorted(+held):
                     if pointed in going:
                         self._say_still_needed(going[pointed], type, each)
-
-    def _moves_reference(self, change: Change, field: FieldChange) -> bool:
-        shape = shape_of(self._traits(change.address.type))
-        for step in field.path:
-            shape = shape.child(step)
-        return shape.reference is not None or any(True for _ in pointed_ids(field.before, shape))
 
     def _say_still_needed(self, change: Change, type: str, holder: Observed) -> None:
         known = self._recorded.get((type, holder.id))
@@ -599,6 +620,13 @@ class _Planner:
 
     def _problem(self, address: Address, code: str, message: str, help: str | None = None) -> None:
         self.problems.append(Problem(code=code, message=message, address=address, help=help))
+
+
+def _pointed_within(value: Value, path: Path, shape: Shape) -> Iterator[tuple[str, str]]:
+    """What the field at this path points at with this value."""
+    for step in path:
+        shape = shape.child(step)
+    return pointed_ids(value, shape)
 
 
 _ANEW = frozenset(

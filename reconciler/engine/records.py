@@ -1,4 +1,4 @@
-"""What is remembered of an object after a step: built here alone, so that apply, recovery and tests cannot disagree."""
+"""What is sent for a resource and remembered after a step: built here alone, so that apply and recovery agree."""
 
 from __future__ import annotations
 
@@ -6,8 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.engine.shape import references
-from reconciler.values import UNKNOWN, Address, Deposed, Document, Observed, Record, Ref, Resource, Value
+from reconciler.engine.shape import Shape, at, references, resendable_paths, shape_of
+from reconciler.values import (
+    HIDDEN,
+    MISSING,
+    UNKNOWN,
+    Address,
+    Deposed,
+    Document,
+    Intent,
+    Lifecycle,
+    Observed,
+    OnRemoval,
+    Path,
+    Record,
+    Ref,
+    Resource,
+    Traits,
+    Value,
+    dotted,
+)
 
 
 def resolve(document: Document, id_of: Callable[[Address], str | None]) -> dict[str, Value]:
@@ -26,6 +44,44 @@ def resolve(document: Document, id_of: Callable[[Address], str | None]) -> dict[
                 return value
 
     return {key: walk(item) for key, item in document.items()}
+
+
+def ignored_paths(lifecycle: Lifecycle) -> frozenset[str]:
+    """The dotted paths within `spec` whose differences the owner accepts."""
+    return frozenset(each.removeprefix("spec.") for each in lifecycle.ignore_changes)
+
+
+def to_send(
+    resource: Resource,
+    id_of: Callable[[Address], str | None],
+    traits: Traits,
+    *,
+    record: Record | None = None,
+    observed: Observed | None = None,
+) -> dict[str, Value]:
+    """
+    The document that a call sends and the record remembers: references as ids, ignored fields as they are.
+
+    An ignored field is what the vendor reports, or what was sent last when the vendor hides it, even when it is not
+    written any more. Without `observed` the object is made anew and gets everything that is written.
+    """
+    document = resolve(resource.attributes, id_of)
+    ignored = ignored_paths(resource.lifecycle)
+    if not ignored or observed is None:
+        return document
+
+    def walk(wanted: Document, sent: Value, real: Value, shape: Shape, path: Path) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for key in {**wanted, **(sent if isinstance(sent, Mapping) else {})}:
+            rules, here = shape.child(key), (*path, key)
+            value, last, now = at(wanted, (key,)), at(sent, (key,)), at(real, (key,))
+            if dotted(here) in ignored:
+                found[key] = last if rules.hidden or now is HIDDEN else now
+            else:
+                found[key] = walk(value, last, now, rules, here) if isinstance(value, Mapping) else value
+        return {key: value for key, value in found.items() if value is not MISSING}
+
+    return walk(document, record.applied if record else {}, observed.attributes, shape_of(traits), ())
 
 
 def made(
@@ -59,23 +115,85 @@ def with_reply(record: Record, observed: Observed) -> Record:
     return replace(record, id=observed.id, outputs=observed.outputs, memo=observed.memo or record.memo)
 
 
-def depose(record: Record, id: str, reason: str) -> Record:
+def settled(record: Record, observed: Observed, current: Record | None, replaces: str | None = None) -> Record:
+    """
+    What an intent's `record` becomes once its call is known to have led to `observed`.
+
+    Objects still to be deleted are those that `current`, the record as it is by now, still knows of: some may have
+    gone since the intent was written.
+    """
+    known = {current.id, *(each.id for each in current.deposed)} if current is not None else set()
+    left = tuple(each for each in record.deposed if each.id in known and each.id != observed.id)
+    record = with_reply(replace(record, deposed=left), observed)
+    return depose(record, replaces) if replaces is not None and replaces in known else record
+
+
+def depose(record: Record, id: str) -> Record:
     """The record that also remembers an old object which still has to be deleted."""
     if any(each.id == id for each in record.deposed):
         return record
-    return replace(record, deposed=(*record.deposed, Deposed(id=id, reason=reason)))
+    return replace(record, deposed=(*record.deposed, Deposed(id=id, reason="it was replaced")))
 
 
 def without_object(record: Record, id: str) -> Record | None:
     """
     The record once `id` is gone.
 
-    When it was the object itself, one that is still to be deleted takes its place, or there is no record any more.
+    When it was the object itself, one that is still to be deleted takes its place, so that it is not forgotten:
+    nothing is known of its fields, and without a manifest it goes. With none left there is no record any more.
     """
     rest = tuple(each for each in record.deposed if each.id != id)
     if record.id != id:
         return replace(record, deposed=rest)
-    return replace(record, id=rest[0].id, deposed=rest[1:], outputs={}) if rest else None
+    if not rest:
+        return None
+    return replace(
+        record,
+        id=rest[0].id,
+        deposed=rest[1:],
+        applied={},
+        outputs={},
+        memo={},
+        unsure=(),
+        retired=None,
+        lifecycle=replace(record.lifecycle, on_removal=OnRemoval.DELETE),
+    )
+
+
+def interrupted(record: Record, intent: Intent, traits: Traits) -> Record:
+    """
+    The record of an object that an unsettled call may have changed.
+
+    Every field of either document counts as applied, so that none that is wanted no more is overlooked, and what the
+    vendor hides counts as unknown. A call that disables may have moved any field that has a default.
+    """
+    if intent.record is None:
+        return replace(record, applied=_merged(_defaults(traits), record.applied))
+    applied = _merged(intent.record.applied, record.applied)
+    unsure = {*record.unsure, *resendable_paths(intent.record.applied, traits), *resendable_paths(applied, traits)}
+    return replace(record, applied=applied, unsure=tuple(sorted(unsure)))
+
+
+def _merged(below: Document, above: Document) -> dict[str, Value]:
+    """Every field of both; where both have one, that of `above`."""
+    result = dict(below)
+    for key, value in above.items():
+        under = result.get(key)
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            value = _merged(under, value)  # noqa: PLW2901 - the same field, with what lies below it
+        result[key] = value
+    return result
+
+
+def _defaults(traits: Traits) -> dict[str, Value]:
+    """What the vendor sets by itself, as a document."""
+    result: dict[str, Value] = {}
+    for path, value in traits.defaults.items():
+        nested: Value = value
+        for step in reversed(path[1:]):
+            nested = {step: nested}
+        result = _merged({path[0]: nested}, result)
+    return result
 
 
 def disabled(record: Record, before: Observed, after: Observed) -> Record:
@@ -84,12 +202,12 @@ def disabled(record: Record, before: Observed, after: Observed) -> Record:
     return replace(record, applied={**record.applied, **changed}, retired="disable")
 
 
-def needs_record(record: Record, resource: Resource) -> bool:
-    """Whether something that only the state keeps (lifecycle, labels, origin) differs."""
+def needs_record(record: Record, resource: Resource, needs: tuple[Address, ...]) -> bool:
+    """Whether something that only the state keeps (lifecycle, labels, origin) differs; `needs` is what it points at."""
     return (
         record.lifecycle != resource.lifecycle
         or dict(record.labels) != dict(resource.labels)
         or record.origin != resource.origin
-        or record.needs != references(resource.attributes)
+        or record.needs != needs
         or record.retired is not None
     )

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reconciler.engine.records import depose, with_reply, without_object
-from reconciler.engine.shape import at, hidden_paths
+from reconciler.engine.diff import form
+from reconciler.engine.records import interrupted, settled, with_reply, without_object
+from reconciler.engine.shape import Shape, at, resendable_paths
 from reconciler.values import (
     MISSING,
     Address,
@@ -21,6 +22,7 @@ from reconciler.values import (
     Identity,
     Intent,
     Observed,
+    Ownership,
     Problem,
     Reason,
     ReasonCode,
@@ -66,7 +68,7 @@ def recover(
     An intent whose address or type could not be read stays open.
     """
     found = _Finder(state, snapshot, traits)
-    for intent in intents:
+    for intent in sorted(intents, key=lambda intent: (intent.at, intent.id)):
         if found.readable(intent.address):
             found.resolve(intent)
     found.adopt_marked(frozenset(wanted))
@@ -81,8 +83,20 @@ def recover(
 
 def natural_key(document: Document, traits: Traits) -> tuple[object, ...] | None:
     """The values that make two objects lookalikes, or `None` when one is not set or the kind has no such key."""
-    values = tuple(at(document, path) for path in traits.natural_key)
+    values = tuple(form(at(document, path), _PLAIN) for path in traits.natural_key)
     return None if not values or any(value is MISSING for value in values) else values
+
+
+def traces(intent: Intent, objects: Iterable[Observed], traits: Traits) -> tuple[Observed, ...]:
+    """The objects that may be the outcome of a creation whose reply was lost."""
+    if traits.identity is Identity.MARK:
+        return tuple(each for each in objects if each.owner is not None and each.owner.intent == intent.id)
+    assert intent.record is not None
+    key = natural_key(intent.record.applied, traits)
+    return tuple(each for each in objects if each.id not in intent.seen and natural_key(each.attributes, traits) == key)
+
+
+_PLAIN = Shape()
 
 
 class _Finder:
@@ -95,6 +109,7 @@ class _Finder:
         self.reasons: dict[Address, Reason] = {}
         self.holds: dict[Address, Hold] = {}
         self.problems: list[Problem] = []
+        self._disputed: set[Address] = set()
 
     def readable(self, address: Address) -> bool:
         return address not in self._snapshot.unreadable and address.type not in self._snapshot.unreadable
@@ -124,13 +139,9 @@ class _Finder:
             self._settle(intent, SettlementStatus.VOID, self.records.get(intent.address))
 
     def _candidates(self, intent: Intent, traits: Traits) -> list[Observed]:
-        assert intent.record is not None
         taken = self._recorded_ids(intent.address.type)
-        objects = [each for each in self._snapshot.objects.get(intent.address.type, ()) if each.id not in taken]
-        if traits.identity is Identity.MARK:
-            return [each for each in objects if each.owner is not None and each.owner.intent == intent.id]
-        key = natural_key(intent.record.applied, traits)
-        return [each for each in objects if each.id not in intent.seen and natural_key(each.attributes, traits) == key]
+        objects = self._snapshot.objects.get(intent.address.type, ())
+        return [each for each in traces(intent, objects, traits) if each.id not in taken]
 
     def _recorded_ids(self, type: str) -> frozenset[str]:
         ids: set[str] = set()
@@ -142,10 +153,8 @@ class _Finder:
 
     def _adopt(self, intent: Intent, observed: Observed, traits: Traits) -> None:
         assert intent.record is not None
-        record = with_reply(intent.record, observed)
-        record = replace(record, unsure=hidden_paths(record.applied, traits), touched=self._snapshot.taken)
-        if intent.replaces is not None:
-            record = depose(record, intent.replaces, "it was replaced")
+        record = settled(intent.record, observed, self.records.get(intent.address), intent.replaces)
+        record = replace(record, unsure=resendable_paths(record.applied, traits), touched=self._snapshot.taken)
         self._settle(intent, SettlementStatus.DONE, record)
         self._recovered(intent.address, f"an interrupted run had made `{observed.id}`")
 
@@ -160,11 +169,10 @@ class _Finder:
 
     def _resolve_update(self, intent: Intent) -> None:
         record = self.records.get(intent.address)
-        if record is None or intent.record is None:
+        if record is None or record.id != intent.target:
             self._settle(intent, SettlementStatus.VOID, record)
             return
-        unsure = hidden_paths(intent.record.applied, self._traits(intent.address.type))
-        record = replace(record, unsure=tuple(sorted({*record.unsure, *unsure})))
+        record = interrupted(record, intent, self._traits(intent.address.type))
         self._settle(intent, SettlementStatus.DONE, record)
         self._recovered(intent.address, "an interrupted run may have changed it")
 
@@ -175,11 +183,10 @@ class _Finder:
             vendor = type.partition("/")[0]
             recorded = self._recorded_ids(type)
             for each in objects:
-                if each.id not in recorded and self._is_ours(each):
-                    assert each.owner is not None
+                if each.id not in recorded and each.owner is not None and self._is_ours(each.owner, type):
                     strays.setdefault(Address(vendor, each.owner.kind, each.owner.name), []).append(each)
         for address, found in sorted(strays.items()):
-            if address in self.holds:
+            if address in self.holds or address in self._disputed:
                 continue
             if address in self.records or address not in wanted:
                 self.problems.append(_stray(address, found, known=address in self.records))
@@ -188,11 +195,12 @@ class _Finder:
             else:
                 self._adopt_by_mark(address, found[0])
 
-    def _is_ours(self, each: Observed) -> bool:
+    def _is_ours(self, owner: Ownership, type: str) -> bool:
+        """Whether the mark is this project's and belongs on an object of this type: text can be copied anywhere."""
         return (
-            each.owner is not None
-            and each.owner.project == self._state.project
-            and each.owner.environment == self._state.environment
+            owner.project == self._state.project
+            and owner.environment == self._state.environment
+            and owner.kind == type.partition("/")[2]
         )
 
     def _adopt_by_mark(self, address: Address, observed: Observed) -> None:
@@ -226,6 +234,7 @@ class _Finder:
 
     def _say_several(self, address: Address, objects: Iterable[Observed]) -> None:
         ids = ", ".join(f"`{each.id}`" for each in sorted(objects, key=lambda each: each.id))
+        self._disputed.add(address)
         self.problems.append(
             Problem(
                 code="several-candidates",

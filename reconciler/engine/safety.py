@@ -36,7 +36,9 @@ def spends(change: Change) -> bool:
 
 def over_limits(changes: Iterable[Change], records: Mapping[Address, Record], limits: Limits) -> tuple[Problem, ...]:
     """A problem per kind that would lose more than the limits allow, naming the number and how to approve."""
-    known = Counter(address.type for address in records)
+    known: Counter[str] = Counter()
+    for address, record in records.items():
+        known[address.type] += 1 + len(record.deposed)
     spent = Counter(change.address.type for change in changes if spends(change))
     return tuple(
         Problem(

@@ -43,6 +43,7 @@ def steps(changes: Iterable[Change]) -> tuple[Step, ...]:
     listed = tuple(changes)
     found: dict[str, Step] = {}
     makes: dict[Address, str] = {}
+    keeps: dict[Address, str] = {}
     removes: dict[Address, list[str]] = {}
     for change in listed:
         for step in _own_steps(change):
@@ -51,9 +52,11 @@ def steps(changes: Iterable[Change]) -> tuple[Step, ...]:
                 removes.setdefault(change.address, []).append(step.name)
             elif step.verb in {Verb.CREATE, Verb.UPDATE, Verb.RUN}:
                 makes[change.address] = step.name
+            elif step.verb is Verb.RECORD and change.resource is not None:
+                keeps[change.address] = step.name
     waits: dict[str, set[str]] = {name: set(step.after) for name, step in found.items()}
     for change in listed:
-        _make_after_needs(change, makes, waits)
+        _after_needs(change, makes.get(change.address) or keeps.get(change.address), makes, waits)
         _remove_after_holders(change, makes, removes, waits)
     return tuple(replace(found[name], after=tuple(sorted(waits[name]))) for name in sorted(found))
 
@@ -80,11 +83,14 @@ def _removal(change: Change, id: str | None) -> Step:
     return Step(name=name, address=change.address, verb=Verb.DELETE, id=id)
 
 
-def _make_after_needs(change: Change, makes: Mapping[Address, str], waits: dict[str, set[str]]) -> None:
-    if change.resource is not None and change.address in makes:
+def _after_needs(
+    change: Change, step: str | None, makes: Mapping[Address, str], waits: dict[str, set[str]]
+) -> None:
+    """A document is sent, or remembered, when the ids in it are known."""
+    if change.resource is not None and step is not None:
         for needed in references(change.resource.attributes):
             if needed in makes and needed != change.address:
-                waits[makes[change.address]].add(makes[needed])
+                waits[step].add(makes[needed])
 
 
 def _remove_after_holders(
@@ -106,13 +112,12 @@ def _remove_after_holders(
 def deadlock(found: Iterable[Step]) -> tuple[str, ...]:
     """The names of steps that wait for each other, as a path back to the first; empty when all can run."""
     listed = tuple(found)
-    waits = {step.name: set(step.after) for step in listed}
-    while True:
-        free = {name for name, after in waits.items() if not after}
-        if not free:
-            break
-        waits = {name: after - free for name, after in waits.items() if name not in free}
-    return cycle(waits) if waits else ()
+    schedule = Schedule(listed)
+    left = {step.name for step in listed}
+    while (step := schedule.next()) is not None:
+        schedule.succeeded(step)
+        left.discard(step.name)
+    return cycle({step.name: left.intersection(step.after) for step in listed if step.name in left}) if left else ()
 
 
 class Schedule:

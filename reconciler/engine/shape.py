@@ -11,10 +11,11 @@ from reconciler.values import MISSING, Address, Document, Path, Ref, Secret, Tra
 
 @dataclass(slots=True)
 class Shape:
-    """The rules of one field and, below it, of the fields within."""
+    """The rules of one field and, below it, of the fields within; `conceals` says that a field below is hidden."""
 
     immutable: bool = False
     hidden: bool = False
+    conceals: bool = False
     unordered: bool = False
     key: str | None = None
     default: Value = MISSING
@@ -84,6 +85,7 @@ def _pass_down(shape: Shape) -> None:
         child.immutable = child.immutable or shape.immutable
         child.hidden = child.hidden or shape.hidden
         _pass_down(child)
+        shape.conceals = shape.conceals or child.hidden or child.conceals
 
 
 def fields(document: Value, path: Path = ()) -> Iterator[tuple[Path, Value]]:
@@ -100,12 +102,38 @@ def fields(document: Value, path: Path = ()) -> Iterator[tuple[Path, Value]]:
 
 def references(document: Document) -> tuple[Address, ...]:
     """The addresses that a wanted document points at, sorted, each once."""
-    return tuple(sorted({value.to for _, value in fields(document) if isinstance(value, Ref)}))
+    found: set[Address] = set()
+    _collect_references(document, found)
+    return tuple(sorted(found)) if found else ()
+
+
+def _collect_references(value: Value, found: set[Address]) -> None:
+    if isinstance(value, Ref):
+        found.add(value.to)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _collect_references(item, found)
+    elif isinstance(value, tuple):
+        for item in value:
+            _collect_references(item, found)
 
 
 def secrets(document: Document) -> tuple[tuple[Path, Secret], ...]:
     """The secrets of a document with their paths."""
     return tuple((path, value) for path, value in fields(document) if isinstance(value, Secret))
+
+
+def by_key(items: Value, key: str) -> dict[str, Value] | None:
+    """The items of a keyed list by their key, or `None` when one has no such text or two share it."""
+    if not isinstance(items, tuple):
+        return None
+    found: dict[str, Value] = {}
+    for item in items:
+        name = item.get(key) if isinstance(item, Mapping) else None
+        if not isinstance(name, str) or name in found:
+            return None
+        found[name] = item
+    return found
 
 
 def pointed_ids(document: Value, shape: Shape) -> Iterator[tuple[str, str]]:
@@ -120,20 +148,46 @@ def pointed_ids(document: Value, shape: Shape) -> Iterator[tuple[str, str]]:
             yield from pointed_ids(value, shape.child(index))
 
 
+def hidden(document: Value, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Shape, Value]]:
+    """
+    The outermost fields of a document that the vendor does not give back, each with its rules.
+
+    Items of a keyed list are named by their key; an unordered list that conceals something counts as a whole, since
+    its positions mean nothing.
+    """
+    if shape.hidden or (shape.unordered and shape.conceals and isinstance(document, tuple)):
+        yield path, shape, document
+    elif not shape.conceals:
+        return
+    elif isinstance(document, Mapping):
+        for key in sorted(document):
+            yield from hidden(document[key], shape.child(key), (*path, key))
+    elif isinstance(document, tuple):
+        named = by_key(document, shape.key) if shape.key is not None else None
+        for step, item in enumerate(document) if named is None else sorted(named.items()):
+            yield from hidden(item, shape.child(step), (*path, step))
+
+
 def hidden_paths(document: Document, traits: Traits) -> tuple[str, ...]:
     """Dotted paths of the fields of this document that the vendor does not give back."""
+    return tuple(dotted(path) for path, _, _ in hidden(document, shape_of(traits)))
 
-    def walk(value: Value, shape: Shape, path: Path) -> Iterator[str]:
-        if shape.hidden:
-            yield dotted(path)
-        elif isinstance(value, Mapping):
-            for key in sorted(value):
-                yield from walk(value[key], shape.child(key), (*path, key))
-        elif isinstance(value, tuple):
-            for index, item in enumerate(value):
-                yield from walk(item, shape.child(index), (*path, index))
 
-    return tuple(walk(document, shape_of(traits), ()))
+def resendable_paths(document: Document, traits: Traits) -> tuple[str, ...]:
+    """Those of the hidden fields that could be sent again without making the object anew."""
+    if not traits.updates or traits.job:
+        return ()
+    return tuple(dotted(path) for path, shape, _ in hidden(document, shape_of(traits)) if not shape.immutable)
+
+
+def visible(value: Value, shape: Shape) -> Value:
+    """The value without the fields that the vendor does not give back."""
+    if shape.conceals and isinstance(value, Mapping):
+        inner = {key: (item, shape.child(key)) for key, item in value.items()}
+        return {key: visible(item, rules) for key, (item, rules) in inner.items() if not rules.hidden}
+    if shape.conceals and isinstance(value, tuple):
+        return tuple(visible(item, shape.child(index)) for index, item in enumerate(value))
+    return value
 
 
 def at(document: Value, path: tuple[str, ...]) -> Value:

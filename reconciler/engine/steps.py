@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.engine.records import depose, disabled, made, with_reply, without_object
+from reconciler.engine.records import depose, disabled, made, settled, without_object
 from reconciler.values import (
     Action,
     Address,
@@ -40,6 +40,10 @@ def intent_of(
     reading had under the same natural key, `records` the state as it is now.
     """
     before = records.get(step.address)
+    known = change.record.id if change.record is not None else None
+    if before is not None and step.verb is Verb.CREATE and before.id not in {known, step.id}:
+        # The old object is gone by now, and one that was still to be deleted has taken its place in the record.
+        before = depose(before, before.id)
     record = None
     if step.verb in {Verb.CREATE, Verb.RUN}:
         assert change.resource is not None
@@ -85,8 +89,7 @@ def record_after(
         assert current is not None
         return disabled(current, before or reply, reply)
     assert intent.record is not None
-    record = with_reply(intent.record, reply)
-    return depose(record, intent.replaces, "it was replaced") if intent.replaces is not None else record
+    return settled(intent.record, reply, current, intent.replaces)
 
 
 def record_of(change: Change, records: Mapping[Address, Record], applied: Document, at: datetime) -> Record | None:

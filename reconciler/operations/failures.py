@@ -32,8 +32,15 @@ class Denied(Failure):
 class NotSafe(Failure):
     """A safety limit or a finding of the plan forbids to go on."""
 
-    def __init__(self, message: str, problems: Sequence[Problem] = (), *, plan: Plan | None = None) -> None:
-        super().__init__(message, problems)
+    def __init__(
+        self,
+        message: str,
+        problems: Sequence[Problem] = (),
+        *,
+        help: str | None = None,
+        plan: Plan | None = None,
+    ) -> None:
+        super().__init__(message, problems, help=help)
         self.plan = plan
 
 

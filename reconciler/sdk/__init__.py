@@ -31,7 +31,17 @@ from reconciler.sdk.fields import (
     Unordered,
     WriteOnly,
 )
-from reconciler.sdk.handlers import Assessment, Check, Connection, Handler, Order, Provider, Run, Session
+from reconciler.sdk.handlers import (
+    Assessment,
+    Check,
+    Connection,
+    Handler,
+    Order,
+    Provider,
+    Run,
+    Session,
+    VendorSettings,
+)
 from reconciler.sdk.http import Http, Pace, Reply, SafeRequest
 from reconciler.sdk.kinds import Kind
 from reconciler.sdk.ownership import owned, split_mark, write_mark
@@ -72,6 +82,7 @@ __all__ = [
     "Unreachable",
     "Unreadable",
     "VendorError",
+    "VendorSettings",
     "WriteOnly",
     "owned",
     "split_mark",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from reconciler.sdk.handlers import Provider
 from reconciler.sdk.kinds import Kind
@@ -21,6 +22,12 @@ class Catalog:
         self._load = load
         self._providers: dict[str, Provider] = {}
         self._traits: dict[str, Traits] = {}
+        self._settle: dict[str, float] = {}
+
+    def settles_within(self, vendor: str, seconds: float) -> None:
+        """From now on the vendor's kinds have this settle time, whatever they say themselves."""
+        self._settle[vendor] = seconds
+        self._traits = {type: each for type, each in self._traits.items() if not type.startswith(f"{vendor}/")}
 
     def provider(self, name: str) -> Provider:
         """The provider; raises `KeyError` for a name that is not at hand."""
@@ -42,5 +49,8 @@ class Catalog:
     def traits(self, type: str) -> Traits:
         """The traits of `vendor/Kind`, derived once. Raises `KeyError` when there is none."""
         if type not in self._traits:
-            self._traits[type] = self.kind(type).traits(type.partition("/")[0])
+            vendor = type.partition("/")[0]
+            traits = self.kind(type).traits(vendor)
+            seconds = self._settle.get(vendor, traits.settle_seconds)
+            self._traits[type] = replace(traits, settle_seconds=seconds)
         return self._traits[type]

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from pydantic import BaseModel
-
+from reconciler.sdk.fields import Spec
 from reconciler.sdk.http import Http, Pace, SafeRequest
 from reconciler.sdk.kinds import Kind
 from reconciler.values import (
@@ -168,24 +167,35 @@ class Session(ABC):
 class Connection:
     """What a provider is given to connect: validated settings, its HTTP client, secrets, and the clock."""
 
-    settings: BaseModel
+    settings: VendorSettings
     http: Http
     reveal: Callable[[Secret], str]
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
 
 
+class VendorSettings(Spec):
+    """
+    What the project file says of any vendor, under `vendors.<name>`.
+
+    `settle_seconds` is how long after a write the vendor's lists may lack it; without it each kind's own figure holds.
+    """
+
+    base_url: str
+    settle_seconds: float | None = None
+
+
 class Provider(ABC):
     """
     One vendor.
 
-    `settings` is the model of `vendors.<name>` in the project file and has a field `base_url`; `safe` are all
-    requests that change nothing, relative to the base URL.
+    `settings` is the model of `vendors.<name>` in the project file; `safe` are all requests that change nothing,
+    relative to the base URL.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    settings: ClassVar[type[BaseModel]]
+    settings: ClassVar[type[VendorSettings]]
     kinds: ClassVar[tuple[Kind, ...]]
     safe: ClassVar[tuple[SafeRequest, ...]]
 

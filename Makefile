@@ -1,0 +1,45 @@
+# Everything runs in a virtual environment of the project's own; nothing is installed elsewhere.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help demo test test-all lint types floors benchmarks clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed  ## A guided run of everything against emulated vendors
+	$(BIN)/reconciler demo
+
+test: $(VENV)/.installed  ## The tests, in a few minutes
+	$(BIN)/python -m pytest -n auto -m 'not slow'
+
+test-all: $(VENV)/.installed  ## The tests, the slow suites, coverage and mutants
+	$(BIN)/python -m pytest -n auto
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto tests/engine
+	$(BIN)/python -m pytest -n auto tests/engine tests/values tests/sdk -m 'not slow' \
+		--cov=reconciler.values --cov=reconciler.engine --cov=reconciler.sdk --cov-branch --cov-fail-under=100
+	$(BIN)/python tests/engine/check_mutants.py
+
+lint: $(VENV)/.installed  ## Style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed  ## Types
+	$(BIN)/mypy
+
+floors: $(VENV)/.installed  ## Imports point down only
+	$(BIN)/python -m pytest tests/house
+
+benchmarks: $(VENV)/.installed  ## Time and memory against floors measured in the same run
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## Remove what the targets above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .coverage mutants *.egg-info

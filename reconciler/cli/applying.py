@@ -1,0 +1,66 @@
+"""What `apply`, `destroy` and `state rebuild` have in common: showing the plan, asking, carrying out, reporting."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.exits import Exit
+from reconciler.cli.progress import Speaking, progress
+from reconciler.cli.session import Session
+from reconciler.operations.failures import Misused
+from reconciler.reports.outcome_text import render_report
+from reconciler.reports.plan_text import render_plan
+from reconciler.values import OutcomeStatus, Plan
+
+if TYPE_CHECKING:
+    from reconciler.operations.apply import Applied
+    from reconciler.operations.workspace import Workspace
+
+Operation = Callable[["Workspace", Callable[[Plan], bool]], "Applied"]
+
+
+def run_apply(session: Session, operation: Operation, *, yes: bool, question: str) -> int:
+    """Open the project, run `operation` with the question whether to go on, print how it ended, give the exit code."""
+    if not yes and not session.settings.interactive:
+        raise Misused("there is no terminal to ask on; add `-y` to apply without a question")
+    with progress(session.settings) as speaking:
+        workspace = session.open(speaking)
+        session.stop_gracefully()
+        applied = operation(
+            workspace, lambda plan: _agreed(session, workspace, speaking, plan, yes=yes, question=question)
+        )
+    if not applied.carried_out:
+        click.echo("Nothing was applied.", err=True)
+        return Exit.FAILED
+    traits, settings = workspace.catalog.traits, session.settings
+    click.echo(render_report(applied.report, traits=traits, colour=settings.coloured(), width=settings.width))
+    session.say_problems(workspace.warnings)
+    return _exit_code(session, applied)
+
+
+def _agreed(
+    session: Session, workspace: Workspace, speaking: Speaking, plan: Plan, *, yes: bool, question: str
+) -> bool:
+    speaking.pause()
+    settings = session.settings
+    click.echo(render_plan(plan, colour=settings.coloured(), width=settings.width, traits=workspace.catalog.traits))
+    return (
+        yes or click.prompt(f"{question} Only `yes` is accepted", err=True, default="no", show_default=False) == "yes"
+    )
+
+
+def _exit_code(session: Session, applied: Applied) -> int:
+    if applied.interrupted:
+        return Exit.SIGTERM if session.signal == signal.SIGTERM else Exit.SIGINT
+    if applied.denied:
+        return Exit.DENIED
+    ended = {outcome.status for outcome in applied.report.outcomes}
+    if ended <= {OutcomeStatus.DONE}:
+        return Exit.FAILED if applied.report.remaining else Exit.DONE
+    if OutcomeStatus.DONE in ended or ended <= {OutcomeStatus.BLOCKED, OutcomeStatus.WAIT, OutcomeStatus.SKIPPED}:
+        return Exit.PARTLY
+    return Exit.FAILED

@@ -1,0 +1,69 @@
+"""`reconciler plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.exits import Exit
+from reconciler.cli.progress import progress
+from reconciler.cli.selection import limit, limits_of, options_of, renew, select
+from reconciler.cli.session import Session
+from reconciler.cli.session import command as running
+
+
+@click.command()
+@select
+@renew
+@click.option("--destroy", is_flag=True, help="Plan the deletion of what is managed.")
+@limit
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Save the plan for `apply FILE`.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--verbose", "-v", is_flag=True, help="Shorten nothing and name what stays as it is.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@running
+def command(session: Session, /, **words: Any) -> int:
+    """
+    Show what would change and why; sends no write.
+
+    The last line is for scripts: `Plan: 3 to add, 1 to change, 1 to replace, 0 to destroy.`
+    """
+    from reconciler.operations.plan import make_plan
+    from reconciler.operations.saved import save
+    from reconciler.reports.plan_json import plan_json
+    from reconciler.reports.plan_markdown import render_plan_markdown
+    from reconciler.reports.plan_text import render_plan
+
+    options = options_of(
+        **{name: words[name] for name in ("target", "exclude", "label", "replace", "resend", "destroy")}
+    )
+    with progress(session.settings) as speaking:
+        workspace = session.open(speaking)
+        limits = limits_of(
+            workspace, **{name: words[name] for name in ("max_deletes", "max_delete_percent", "accept_short")}
+        )
+        planned = make_plan(workspace, options, limits=limits)
+    traits = workspace.catalog.traits
+    match words["form"]:
+        case "json":
+            click.echo(plan_json(planned.plan, traits=traits))
+        case "markdown":
+            click.echo(render_plan_markdown(planned.plan, traits=traits))
+        case _:
+            colour, width = session.settings.coloured(), session.settings.width
+            click.echo(render_plan(planned.plan, colour=colour, width=width, verbose=words["verbose"], traits=traits))
+    session.say_problems(workspace.warnings)
+    if planned.refused:
+        return Exit.REFUSED
+    if words["out"] is not None:
+        digest = save(planned, words["out"], commit=session.settings.environ.get("GITHUB_SHA"))
+        click.echo(f"saved to {words['out']}, digest {digest}", err=True)
+    return Exit.CHANGES if words["detailed_exitcode"] and planned.has_changes else Exit.DONE

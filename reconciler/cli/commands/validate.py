@@ -1,0 +1,46 @@
+"""`reconciler validate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.cli.exits import Exit
+from reconciler.cli.session import Session
+from reconciler.cli.session import command as running
+from reconciler.reports.problems import in_order, problem_object
+from reconciler.values import Severity
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@running
+def command(session: Session, paths: tuple[Path, ...], form: str) -> int:
+    """
+    Check everything that can be known offline and say all problems at once.
+
+    Opens no connection. Without PATH the project's manifests are checked.
+    """
+    from reconciler.operations.validate import validate
+
+    found = validate(session.open(), paths or None)
+    wrong = any(each.severity is Severity.ERROR for each in found.problems)
+    if form == "json":
+        click.echo(
+            json.dumps(
+                {
+                    "files": found.files,
+                    "resources": found.resources,
+                    "problems": [problem_object(each) for each in in_order(found.problems)],
+                },
+                indent=2,
+            )
+        )
+    else:
+        session.say_problems(found.problems)
+        if not wrong:
+            click.echo(f"{found.resources} resources in {found.files} files are valid.")
+    return Exit.INVALID if wrong else Exit.DONE

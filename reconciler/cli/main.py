@@ -1,0 +1,77 @@
+"""The entry point: finds the command, and turns every way of failing into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.exits import Exit
+from reconciler.cli.group import PROGRAM, Commands
+from reconciler.cli.settings import Settings
+
+EPILOG = """\b
+Exit codes: 0 done or nothing to do, 1 failure, 2 changes (only with
+--detailed-exitcode), 3 stale plan, 4 partly applied, 5 refused by a safety limit,
+6 locked, 7 credentials or permissions, 8 invalid manifests, 64 wrong usage,
+130/143 interrupted with the state consistent.
+
+\b
+Every flag has an environment variable: RECONCILER_ENVIRONMENT for -e,
+RECONCILER_PLAN_TARGET for `plan --target`."""
+
+
+@click.command(
+    cls=Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("-C", "--directory", default=".", metavar="DIR", help="Run as if started in DIR.")
+@click.option("-e", "--environment", metavar="NAME", help="Which environment of the project file to use.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["error", "warning", "info", "debug"]),
+    default="warning",
+    show_default=True,
+    help="What to log on stderr.",
+)
+@click.option("--colour/--no-colour", default=None, help="Colour, by default only on a terminal.")
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.pass_context
+def program(context: click.Context, /, **words: object) -> None:
+    """Keep data exports the way the repository says they should be."""
+    context.obj = Settings.of(words, os.environ)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and give its exit code."""
+    try:
+        result = program.main(
+            args=list(arguments) if arguments is not None else None,
+            prog_name=PROGRAM,
+            standalone_mode=False,
+            auto_envvar_prefix="RECONCILER",
+        )
+    except click.UsageError as error:
+        error.show()
+        return Exit.USAGE
+    except click.ClickException as error:
+        error.show()
+        return Exit.FAILED
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing was left half done", err=True)
+        return Exit.SIGINT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    return result if isinstance(result, int) else Exit.DONE

@@ -1,0 +1,137 @@
+"""`apply`: do exactly the plan, journal every step, then prove that nothing is left to do."""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.engine.codec import SavedPlan
+from reconciler.engine.planner import is_refused, to_do
+from reconciler.engine.safety import Limits
+from reconciler.engine.shape import secrets
+from reconciler.operations.applying import Tools, carry_out
+from reconciler.operations.failures import Denied, NotSafe
+from reconciler.operations.plan import Planned, decide
+from reconciler.operations.saved import check_current, open_saved
+from reconciler.operations.workspace import Workspace
+from reconciler.values import Action, Change, Desired, Options, Plan, Problem, ReasonCode, Report
+
+WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RUN})
+"""Actions that send a document, secrets included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What was planned, whether it was carried out, and how that ended."""
+
+    plan: Plan
+    carried_out: bool
+    report: Report
+    denied: bool = False
+    interrupted: bool = False
+
+
+def apply(
+    workspace: Workspace,
+    *,
+    options: Options | None = None,
+    limits: Limits | None = None,
+    saved: Path | None = None,
+    confirm: Callable[[Plan], bool] = lambda _plan: True,
+    parallelism: int | None = None,
+    lock_timeout: float = 0.0,
+    allow_new_local_state: bool = True,
+) -> Applied:
+    """
+    Plan (or take the saved plan) under the lock, ask `confirm`, carry out, prove.
+
+    Raises `NotSafe` for a plan with problems, `Stale` for a saved plan that no longer matches, `Denied` when a
+    secret or credential is missing, and the backend's `Locked`.
+    """
+    contract = open_saved(workspace, saved) if saved is not None else None
+    options = contract.options if contract is not None else options or Options()
+    desired = contract.desired if contract is not None else _desired(workspace, options)
+    run = random.token_hex(8)
+    holder = workspace.holder("destroy" if options.destroy else "apply")
+    with workspace.backend.lock(holder, timeout=lock_timeout) as journal:
+        if journal.is_new and not allow_new_local_state and workspace.project.state_url.startswith("file:"):
+            raise NotSafe(
+                "there is no state yet, and one on this machine's disk would be lost with the CI job",
+                help="set `state:` in the project file to a place that lasts, or add `--allow-local-state`",
+            )
+        planned = decide(workspace, desired, journal.state, journal.open_intents, options, limits=limits, patient=True)
+        _check(planned, contract)
+        settlements = planned.decision.settlements
+        if not to_do(planned.plan) and not settlements:
+            return Applied(plan=planned.plan, carried_out=True, report=Report(outcomes=()))
+        if to_do(planned.plan) and not confirm(planned.plan):
+            return Applied(plan=planned.plan, carried_out=False, report=Report(outcomes=()))
+        _resolve_secrets(workspace, planned.plan)
+        if settlements:
+            journal.settle(*settlements)
+        tools = Tools(
+            catalog=workspace.catalog,
+            session=workspace.session,
+            reveal=workspace.reveal,
+            journal=journal,
+            clock=workspace.clock,
+            progress=workspace.progress,
+            draw=lambda: random.token_hex(6),
+            stopping=lambda: workspace.stopping,
+            parallelism=parallelism or workspace.project.parallelism,
+        )
+        with workspace.writing():
+            carried = carry_out(planned.plan, planned.decision.state.records, planned.snapshot, tools, run=run)
+        remaining: tuple[Change, ...] = ()
+        problems: tuple[Problem, ...] = ()
+        if not workspace.stopping:
+            journal.compact()
+            workspace.progress.phase("proving that nothing is left to do")
+            proof = decide(
+                workspace, desired, journal.state, journal.open_intents, _without_orders(options), limits=limits
+            )
+            remaining = tuple(change for change in to_do(proof.plan) if not _is_freshness(change))
+            problems = proof.plan.problems
+        return Applied(
+            plan=planned.plan,
+            carried_out=True,
+            report=Report(outcomes=tuple(carried.outcomes), remaining=remaining, problems=problems),
+            denied=carried.denied,
+            interrupted=workspace.stopping,
+        )
+
+
+def _desired(workspace: Workspace, options: Options) -> Desired:
+    return Desired({}) if options.destroy else workspace.load().desired
+
+
+def _check(planned: Planned, contract: SavedPlan | None) -> None:
+    if contract is not None:
+        check_current(contract, planned)
+    if is_refused(planned.plan):
+        raise NotSafe("the plan is refused", planned.plan.problems, plan=planned.plan)
+
+
+def _resolve_secrets(workspace: Workspace, plan: Plan) -> None:
+    """Every secret that will be sent is at hand before the first write."""
+    problems = []
+    for change in plan.changes:
+        if change.action in WRITING and change.resource is not None:
+            for path, secret in secrets(change.resource.attributes):
+                why = workspace.missing(secret)
+                if why is not None:
+                    problem = Problem(code="secret-unavailable", message=why, address=change.address, path=path)
+                    problems.append(workspace.place(problem))
+    if problems:
+        raise Denied("a secret that would be sent cannot be read; nothing was sent", problems)
+
+
+def _without_orders(options: Options) -> Options:
+    """The same selection without what was asked for this one time."""
+    return replace(options, replace=frozenset(), resend=frozenset())
+
+
+def _is_freshness(change: Change) -> bool:
+    return bool(change.reasons) and all(reason.code is ReasonCode.STALE for reason in change.reasons)

@@ -1,0 +1,106 @@
+"""`plan`: read, decide, send no write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from reconciler.engine.planner import Decision, is_refused, to_do
+from reconciler.engine.planner import plan as decide_on
+from reconciler.engine.safety import Limits
+from reconciler.operations.failures import Denied, Failure
+from reconciler.operations.reading import Reader
+from reconciler.operations.workspace import Workspace
+from reconciler.sdk import CredentialsRefused, PermissionRefused, VendorError
+from reconciler.values import Desired, Intent, Options, Plan, Problem, Severity, Snapshot, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan and all that it was made of."""
+
+    plan: Plan
+    decision: Decision
+    desired: Desired
+    snapshot: Snapshot
+    options: Options
+
+    @property
+    def refused(self) -> bool:
+        """Whether a problem forbids to apply it."""
+        return is_refused(self.plan)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether it would do anything, at the vendors or in the state."""
+        return bool(to_do(self.plan))
+
+
+def make_plan(workspace: Workspace, options: Options | None = None, *, limits: Limits | None = None) -> Planned:
+    """
+    The plan for the whole project.
+
+    Raises `Invalid` for wrong manifests, `Denied` for refused credentials, and what the stores raise.
+    """
+    options = options or Options()
+    desired = Desired({}) if options.destroy else workspace.load().desired
+    stored = workspace.backend.load()
+    return decide(workspace, desired, stored.state, stored.open_intents, options, limits=limits)
+
+
+def decide(
+    workspace: Workspace,
+    desired: Desired,
+    state: State | None,
+    intents: Sequence[Intent],
+    options: Options,
+    *,
+    limits: Limits | None = None,
+    patient: bool = False,
+) -> Planned:
+    """
+    The plan from a state that is at hand.
+
+    A `patient` one first waits until the vendors' lists can be believed about what was just written.
+    """
+    reader = Reader(
+        catalog=workspace.catalog,
+        session=workspace.session,
+        clock=workspace.clock,
+        progress=workspace.progress,
+        patient=patient,
+    )
+    snapshot = reader.read(desired, state, intents)
+    decision = decide_on(
+        desired,
+        state,
+        snapshot,
+        workspace.catalog.traits,
+        project=workspace.project.name,
+        environment=workspace.project.environment,
+        intents=intents,
+        options=options,
+        limits=limits or workspace.limits,
+    )
+    problems = (*decision.plan.problems, *_preflight(workspace, decision.plan, snapshot))
+    plan = replace(decision.plan, problems=tuple(workspace.place(each) for each in problems))
+    return Planned(plan=plan, decision=decision, desired=desired, snapshot=snapshot, options=options)
+
+
+def _preflight(workspace: Workspace, plan: Plan, snapshot: Snapshot) -> tuple[Problem, ...]:
+    """What each vendor with something to do has to say about the plan as a whole."""
+    found: list[Problem] = []
+    for vendor, _ in groupby(to_do(plan), key=lambda change: change.address.vendor):
+        try:
+            found.extend(workspace.session(vendor).preflight(plan, snapshot))
+        except (CredentialsRefused, PermissionRefused) as error:
+            raise Denied(error.message) from None
+        except VendorError as error:
+            raise Failure(error.message) from None
+    return tuple(found)
+
+
+def errors(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Those that forbid to go on."""
+    return tuple(each for each in problems if each.severity is Severity.ERROR)

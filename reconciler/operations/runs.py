@@ -1,0 +1,30 @@
+"""`runs`: recent runs and exports as the vendors report them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.operations.failures import Denied, Failure
+from reconciler.operations.state import read_state
+from reconciler.operations.workspace import Workspace
+from reconciler.sdk import CredentialsRefused, PermissionRefused, Run, VendorError
+from reconciler.values import Address
+
+
+def runs(workspace: Workspace, address: Address | None = None) -> Iterator[tuple[Address, Run]]:
+    """
+    Runs of one recorded object, or of all, newest first within each.
+
+    Raises `Failure` when the address has no record or the vendor cannot be read, `Denied` for refused credentials.
+    """
+    records = read_state(workspace).records
+    if address is not None and address not in records:
+        raise Failure(f"the state has no record of `{address}`", help="`reconciler state list` shows what it has")
+    for each in sorted(records) if address is None else [address]:
+        try:
+            for run in workspace.session(each.vendor).runs(records[each]):
+                yield each, run
+        except (CredentialsRefused, PermissionRefused) as error:
+            raise Denied(error.message) from None
+        except VendorError as error:
+            raise Failure(error.message) from None

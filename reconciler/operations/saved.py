@@ -1,0 +1,89 @@
+"""Saved plans: what `plan -o` writes and `apply PLANFILE` holds reality to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reconciler.engine.codec import CodecError, SavedPlan, decode_saved_plan, digest_in, encode_saved_plan
+from reconciler.engine.planner import to_do
+from reconciler.operations.failures import Failure, Stale
+from reconciler.operations.plan import Planned
+from reconciler.operations.workspace import Workspace
+from reconciler.values import Address, Change, Document, FieldChange, Problem, dotted
+
+
+def save(planned: Planned, path: Path, *, commit: str | None = None) -> str:
+    """
+    Write the plan to a new file of mode 0600, or over an old one, and give its digest.
+
+    The commit is recorded and never compared. Raises `Failure` when the file cannot be written.
+    """
+    meta: Document = {"commit": commit} if commit else {}
+    body = encode_saved_plan(planned.plan, planned.desired, planned.options, meta)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(body)
+    except OSError as error:
+        raise Failure(f"the plan cannot be written to `{path}`: {error.strerror}") from None
+    return digest_in(body)
+
+
+def open_saved(workspace: Workspace, path: Path) -> SavedPlan:
+    """The plan in the file. Raises `Failure` when it is not one, and `Stale` when it is of another project."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise Failure(f"the plan `{path}` cannot be read: {error.strerror}") from None
+    try:
+        saved = decode_saved_plan(body)
+    except CodecError as error:
+        raise Stale(f"the plan `{path}` cannot be used: {error}", help="make it again with `plan -o`") from None
+    theirs, ours = (saved.plan.project, saved.plan.environment), (workspace.project.name, workspace.project.environment)
+    if theirs != ours:
+        raise Stale(f"the plan is of `{'/'.join(theirs)}`, and this is `{'/'.join(ours)}`")
+    return saved
+
+
+def check_current(saved: SavedPlan, planned: Planned) -> None:
+    """
+    Whether a fresh plan from the saved manifests does the same as the saved one.
+
+    Raises `Stale` naming every object and field that moved.
+    """
+    if saved.plan.lineage and saved.plan.lineage != planned.plan.lineage:
+        raise Stale("the state is not the one that the plan was made from: its lineage differs")
+    before = {_key(change): change for change in to_do(saved.plan)}
+    now = {_key(change): change for change in to_do(planned.plan)}
+    problems = [
+        problem for key in sorted({*before, *now}, key=str) for problem in _moved(key[0], before.get(key), now.get(key))
+    ]
+    if problems:
+        raise Stale("reality has moved since the plan was made; nothing was applied", problems, help="plan again")
+
+
+def _key(change: Change) -> tuple[Address, str | None]:
+    return change.address, change.id if change.resource is None else None
+
+
+def _moved(address: Address, before: Change | None, now: Change | None) -> list[Problem]:
+    def stale(message: str, field: FieldChange | None = None) -> Problem:
+        return Problem(code="stale-plan", message=message, address=address, path=field.path if field else ())
+
+    if before is None:
+        assert now is not None
+        return [stale(f"the plan did nothing to it, and now it needs: {now.action.value}")]
+    if now is None:
+        return [stale(f"the plan would {before.action.value} it, and now nothing is left to do")]
+    if before.action is not now.action:
+        return [stale(f"the plan would {before.action.value} it, and now it needs: {now.action.value}")]
+    if before.id != now.id:
+        return [stale(f"the plan was made for `{before.id}`, and now it is `{now.id}`")]
+    then, later = {each.path: each for each in before.fields}, {each.path: each for each in now.fields}
+    return [
+        stale(
+            f"`{dotted(path)}` at the vendor is not what it was when the plan was made", then.get(path) or later[path]
+        )
+        for path in sorted({*then, *later}, key=str)
+        if then.get(path) != later.get(path)
+    ]

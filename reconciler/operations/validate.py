@@ -1,0 +1,26 @@
+"""`validate`: everything that can be known offline, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.operations.workspace import Workspace
+from reconciler.specs import load
+from reconciler.values import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """What was looked at and what was found."""
+
+    files: int
+    resources: int
+    problems: tuple[Problem, ...]
+
+
+def validate(workspace: Workspace, paths: Sequence[Path] | None = None) -> Validated:
+    """Load the manifests under the paths (by default the project's) and say all that is wrong. Opens no connection."""
+    loaded = load(workspace.project, workspace.catalog, paths)
+    return Validated(files=loaded.files, resources=len(loaded.desired.resources), problems=loaded.problems)

@@ -1,0 +1,204 @@
+"""The composition root: one project and environment with everything that its commands touch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from reconciler import providers
+from reconciler.backend import Backend, Holder
+from reconciler.engine.safety import Limits
+from reconciler.operations.clock import Clock, SystemClock
+from reconciler.operations.failures import Invalid
+from reconciler.operations.progress import Progress, Silent
+from reconciler.sdk import Catalog, Connection, Session
+from reconciler.secrets import Policy, Resolver, SecretUnavailable
+from reconciler.specs import Loaded, Project, load, load_project
+from reconciler.transport import Gate, Transport
+from reconciler.values import Problem, Secret, Severity
+
+
+def installed() -> Catalog:
+    """The vendors that come with the product."""
+    return Catalog(providers.names(), providers.load)
+
+
+def open_workspace(
+    root: Path,
+    *,
+    environ: Mapping[str, str],
+    environment: str | None = None,
+    catalog: Catalog | None = None,
+    clock: Clock | None = None,
+    progress: Progress | None = None,
+) -> Workspace:
+    """
+    The project at `root` (a folder with a project file).
+
+    Opens no connection. Raises `Invalid` when the project file is wrong.
+    """
+    catalog = catalog or installed()
+    project, problems = load_project(root, environment, environ, catalog)
+    if project is None:
+        raise Invalid("the project file cannot be used", problems)
+    for vendor, settings in project.vendors.items():
+        if settings.settle_seconds is not None:
+            catalog.settles_within(vendor, settings.settle_seconds)
+    return Workspace(project, catalog, environ, clock or SystemClock(), progress or Silent())
+
+
+class Workspace:
+    """Each part is made when it is first asked for, and then kept."""
+
+    def __init__(
+        self, project: Project, catalog: Catalog, environ: Mapping[str, str], clock: Clock, progress: Progress
+    ) -> None:
+        self.project = project
+        self.catalog = catalog
+        self.environ = environ
+        self.clock = clock
+        self.progress = progress
+        self.gate = Gate()
+        self.stopping = False
+        self._loaded: Loaded | None = None
+        self._sessions: dict[str, Session] = {}
+        self._transports: list[Transport] = []
+        self._making = threading.Lock()
+
+    # --- manifests ---
+
+    def load(self, paths: Sequence[Path] | None = None) -> Loaded:
+        """The manifests. Raises `Invalid` with every problem when one is an error."""
+        if self._loaded is None:
+            self._loaded = load(self.project, self.catalog, paths)
+        if any(each.severity is Severity.ERROR for each in self._loaded.problems):
+            raise Invalid("the manifests have problems", self._loaded.problems)
+        return self._loaded
+
+    def place(self, problem: Problem) -> Problem:
+        """The problem with its place in the manifests, when it has one."""
+        return self._loaded.fill(problem) if self._loaded is not None else problem
+
+    @property
+    def limits(self) -> Limits:
+        """The project's safety limits."""
+        asked = self.project.limits
+        return Limits(
+            max_deletes=asked.max_deletes,
+            max_delete_percent=asked.max_delete_percent,
+            accept_short=asked.accept_short,
+        )
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What the manifests' loading only warned of."""
+        return self._loaded.problems if self._loaded is not None else ()
+
+    # --- state ---
+
+    @cached_property
+    def backend(self) -> Backend:
+        """State, journal and lock of this project and environment."""
+        return Backend.open(
+            self.project.state_url,
+            root=self.project.root,
+            project=self.project.name,
+            environment=self.project.environment,
+        )
+
+    def holder(self, operation: str) -> Holder:
+        """How this process names itself in the lock."""
+        return Holder.here(operation, self.environ, now=self.clock.now())
+
+    # --- secrets ---
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        rules = self.project.secrets
+        policy = Policy(env_prefixes=rules.env_prefixes, env_names=rules.env_names, file_roots=rules.file_roots)
+        return Resolver(self.environ, self.project.root, policy)
+
+    def reveal(self, secret: Secret) -> str:
+        """The value of a secret that a manifest names, hidden from now on in every log line and error."""
+        return self._hidden(self._resolver.reveal(secret))
+
+    def _reveal_credential(self, secret: Secret) -> str:
+        """The value of a secret that the project file itself names: it may name any place."""
+        policy = Policy(
+            env_prefixes=(),
+            env_names=frozenset({secret.name}),
+            file_roots=(str((self.project.root / secret.name).resolve().parent),),
+        )
+        return self._hidden(Resolver(self.environ, self.project.root, policy).reveal(secret))
+
+    def _hidden(self, value: str) -> str:
+        for transport in self._transports:
+            transport.hide(value)
+        return value
+
+    def missing(self, secret: Secret) -> str | None:
+        """Why the secret cannot be read, as a sentence, or `None` when it can."""
+        try:
+            self.reveal(secret)
+        except SecretUnavailable as error:
+            return str(error)
+        return None
+
+    # --- vendors ---
+
+    def session(self, vendor: str) -> Session:
+        """The vendor, connected with the project's settings. Raises `Invalid` when the project says nothing of it."""
+        with self._making:
+            if vendor not in self._sessions:
+                self._sessions[vendor] = self._connect(vendor)
+            return self._sessions[vendor]
+
+    def _connect(self, vendor: str) -> Session:
+        settings = self.project.vendors.get(vendor)
+        if settings is None:
+            problem = Problem(
+                code="vendor-not-configured",
+                message=f"`{vendor}` is used, and the project file says nothing of it",
+                help=f"add `vendors: {{{vendor}: {{…}}}}` to the project file",
+            )
+            raise Invalid("a vendor is not configured", (problem,))
+        provider = self.catalog.provider(vendor)
+        transport = Transport(
+            settings.base_url,
+            safe=provider.safe,
+            gate=self.gate,
+            pace=provider.pace,
+            clock=self.clock.monotonic,
+            now=self.clock.now,
+            sleep=self.clock.sleep,
+            deadline=self.project.deadline_minutes * 60,
+            at_once=self.project.parallelism,
+        )
+        self._transports.append(transport)
+        return provider.connect(
+            Connection(
+                settings=settings,
+                http=transport,
+                reveal=self._reveal_credential,
+                now=self.clock.now,
+                sleep=self.clock.sleep,
+            )
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While this lasts, requests that change something pass the gate."""
+        self.gate.open()
+        try:
+            yield
+        finally:
+            self.gate.close()
+
+    def stop(self) -> None:
+        """Begin nothing more and wake everybody who rests."""
+        self.stopping = True
+        if isinstance(self.clock, SystemClock):
+            self.clock.stop()

@@ -1,0 +1,77 @@
+"""
+Between the manifests' camelCase and the API's snake_case, mechanically: a model's field names are the API's words and
+its aliases the manifest's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
+
+from reconciler.sdk import Sensitive
+from reconciler.values import MISSING, Blank, Ref, Secret, Value
+
+Row: TypeAlias = Mapping[str, object]
+"""One object as the API gives it: JSON with unknown keys."""
+
+
+def read(model: type[BaseModel], row: Row) -> dict[str, Value]:
+    """
+    The fields of `model` that the row has, under the manifest's names.
+
+    Unknown keys are ignored, as Didomi asks of its clients (Didomi, API introduction: Introduction; documented). Null
+    is the same as absent. A secret is dropped even when it is echoed: whether it is given back is undocumented.
+    """
+    document: dict[str, Value] = {}
+    for name, field in model.model_fields.items():
+        if row.get(name) is None or any(isinstance(each, Sensitive) for each in field.metadata):
+            continue
+        inner = row[name]
+        key = field.alias or name
+        if (
+            isinstance(field.annotation, type)
+            and issubclass(field.annotation, BaseModel)
+            and isinstance(inner, Mapping)
+        ):
+            document[key] = read(field.annotation, inner)
+        else:
+            document[key] = value(inner)
+    return document
+
+
+def value(json: object) -> Value:
+    """JSON as a document's value."""
+    match json:
+        case None | bool() | int() | float() | str():
+            return json
+        case list() | tuple():
+            return tuple(value(each) for each in json)
+        case Mapping():
+            return {str(key): value(each) for key, each in json.items()}
+        case _:
+            raise TypeError(f"{type(json).__name__} is not JSON")
+
+
+def write(wanted: Value, reveal: Callable[[Secret], str]) -> object:
+    """A wanted value as the API takes it: names in snake_case, secrets in the clear, lists as lists."""
+    match wanted:
+        case Secret():
+            return reveal(wanted)
+        case Mapping():
+            return {to_snake(key): write(each, reveal) for key, each in wanted.items() if each is not MISSING}
+        case tuple():
+            return [write(each, reveal) for each in wanted]
+        case Ref() | Blank():
+            raise TypeError(f"{wanted} should have been resolved before it is sent")
+        case _:
+            return wanted
+
+
+def merged(current: object, wanted: object) -> object:
+    """`wanted` with the keys of `current` that it does not have, at every depth."""
+    if not isinstance(current, Mapping) or not isinstance(wanted, Mapping):
+        return wanted
+    return {**current, **{key: merged(current.get(key), each) for key, each in wanted.items()}}

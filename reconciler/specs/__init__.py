@@ -1,0 +1,35 @@
+"""
+YAML files to `Desired`: the project file, the manifests with their values and overlays, every problem with its place.
+
+Nothing here opens a connection or knows a vendor: kinds come from a catalog, and no other room reads YAML.
+"""
+
+from reconciler.specs.loader import Loaded, load
+from reconciler.specs.project import (
+    DEFAULT_ENVIRONMENT,
+    PROJECT_FILE,
+    Limits,
+    Project,
+    SecretPolicy,
+    environments,
+    find_project,
+    load_project,
+)
+from reconciler.specs.schema import json_schema
+from reconciler.specs.sources import Sources, excerpt
+
+__all__ = [
+    "DEFAULT_ENVIRONMENT",
+    "PROJECT_FILE",
+    "Limits",
+    "Loaded",
+    "Project",
+    "SecretPolicy",
+    "Sources",
+    "environments",
+    "excerpt",
+    "find_project",
+    "json_schema",
+    "load",
+    "load_project",
+]

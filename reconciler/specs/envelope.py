@@ -1,0 +1,267 @@
+"""What stands around the `spec` of every manifest: version, kind, metadata and lifecycle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, TypeVar
+
+from reconciler.sdk import Catalog
+from reconciler.specs.tree import Node
+from reconciler.specs.words import did_you_mean, listed, near_miss, shown
+from reconciler.values import Address, Lifecycle, OnRemoval, Path, ReplaceOrder
+from reconciler.values.address import is_name
+
+KEYS: Final = ("apiVersion", "kind", "metadata", "lifecycle", "spec")
+METADATA_KEYS: Final = ("name", "labels")
+LIFECYCLE_KEYS: Final = ("preventDestroy", "ignoreChanges", "onRemoval", "createAnyway", "replace")
+VERSION: Final = "v1"
+_API_VERSION = re.compile(r"(?P<vendor>[a-z][a-z0-9-]*)\.reconciler/(?P<version>[a-z0-9]+)\Z")
+_LABEL = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_./]{0,61}[A-Za-z0-9])?\Z")
+_TYPES: Final = {str: "text", bool: "`true` or `false`", dict: "a mapping", list: "a list"}
+
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing wrong, at a path from the root of the manifest."""
+
+    code: str
+    message: str
+    path: Path
+    help: str | None = None
+    at_key: bool = False
+
+
+@dataclass(slots=True)
+class Envelope:
+    """What could be understood; `type` is empty when the kind is not known, `name` when there is none."""
+
+    type: str = ""
+    name: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    lifecycle: Lifecycle = Lifecycle()
+    spec: dict[str, Node] | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def address(self) -> Address | None:
+        """The manifest's address, when its kind and name are known."""
+        vendor, _, kind = self.type.partition("/")
+        return Address(vendor, kind, self.name) if self.type and self.name else None
+
+
+_DEFAULT = Lifecycle()
+
+
+def identify(data: Node) -> tuple[Node, Node, Node]:
+    """`apiVersion`, `kind` and `metadata.name` as written: what overlays are addressed by."""
+    if not isinstance(data, dict):
+        return None, None, None
+    metadata = data.get("metadata")
+    return data.get("apiVersion"), data.get("kind"), metadata.get("name") if isinstance(metadata, dict) else None
+
+
+class Opener:
+    """Opens manifests; remembers what it has learned about vendors and kinds."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._types: dict[tuple[str, str], str] = {}
+
+    def open(self, data: Node) -> Envelope:
+        """The envelope of one manifest with everything wrong about it."""
+        result = Envelope()
+        if not isinstance(data, dict):
+            message = "a manifest is a mapping with `apiVersion`, `kind`, `metadata` and `spec`"
+            result.faults.append(Fault(code="wrong-type", message=message, path=()))
+            return result
+        say = result.faults.append
+        _strangers(data, KEYS, "the manifest", (), say)
+        result.type = self._type(data, say)
+        metadata = _part(data, "metadata", say)
+        if metadata is not None:
+            _strangers(metadata, METADATA_KEYS, "metadata", ("metadata",), say)
+            result.name = _name(metadata, say)
+            result.labels = _labels(metadata, say)
+        if "lifecycle" in data:
+            result.lifecycle = self._lifecycle(data, result.type, say)
+        result.spec = _part(data, "spec", say)
+        return result
+
+    def _type(self, data: dict[str, Node], say: Callable[[Fault], None]) -> str:
+        version, kind = data.get("apiVersion"), data.get("kind")
+        if isinstance(version, str) and isinstance(kind, str) and (version, kind) in self._types:
+            return self._types[version, kind]
+        for key in ("apiVersion", "kind"):
+            if key not in data:
+                say(Fault(code="missing-key", message=f"the manifest lacks the key `{key}`", path=(key,)))
+            elif not isinstance(data[key], str):
+                say(Fault(code="wrong-type", message=f"`{key}` must be text", path=(key,)))
+        if not isinstance(version, str):
+            return ""
+        own = self._vendor(version, say)
+        if not own or not isinstance(kind, str):
+            return ""
+        kinds = self.catalog.kinds(own)
+        if kind not in kinds:
+            message = f"`{own}` has no kind `{shown(kind)}`"
+            help = did_you_mean(kind, tuple(kinds), what="known kinds")
+            say(Fault(code="unknown-kind", message=message, path=("kind",), help=help))
+            return ""
+        self._types[version, kind] = f"{own}/{kind}"
+        return f"{own}/{kind}"
+
+    def _vendor(self, version: str, say: Callable[[Fault], None]) -> str:
+        known: dict[str, str] = {f"{vendor}.reconciler/{VERSION}": vendor for vendor in self.catalog.names}
+        if version in known:
+            return known[version]
+        match = _API_VERSION.match(version)
+        if match and match["vendor"] in self.catalog.names:
+            message = f"`{match['vendor']}` has no version `{match['version']}`"
+            help: str | None = f"write `{match['vendor']}.reconciler/{VERSION}`"
+            say(Fault(code="invalid-value", message=message, path=("apiVersion",), help=help))
+        elif match:
+            message = f"no vendor is called `{shown(match['vendor'])}`"
+            help = did_you_mean(match["vendor"], self.catalog.names, what="known vendors")
+            say(Fault(code="unknown-vendor", message=message, path=("apiVersion",), help=help))
+        else:
+            near = near_miss(version, known)
+            help = f"did you mean `{near}`?" if near else f"write `<vendor>.reconciler/{VERSION}`"
+            message = f"`{shown(version)}` is no version of a vendor's manifests"
+            say(Fault(code="unknown-vendor", message=message, path=("apiVersion",), help=help))
+        return ""
+
+    def _lifecycle(self, data: dict[str, Node], type: str, say: Callable[[Fault], None]) -> Lifecycle:
+        written = _part(data, "lifecycle", say)
+        if written is None:
+            return _DEFAULT
+        root: Path = ("lifecycle",)
+        _strangers(written, LIFECYCLE_KEYS, "lifecycle", root, say)
+        on_removal = _choice(written, "onRemoval", OnRemoval, say)
+        if type and on_removal is not None:
+            vendor, _, kind = type.partition("/")
+            traits = self.catalog.traits(type)
+            allowed = {OnRemoval.DISABLE: traits.disables, OnRemoval.DELETE: traits.deletes}
+            # A composite has no object of its own; its parts decide.
+            if not allowed.get(on_removal, True) and self.catalog.kinds(vendor)[kind].expand is None:
+                verb = "disabled" if on_removal is OnRemoval.DISABLE else "deleted"
+                others = [each.value for each in OnRemoval if allowed.get(each, True)]
+                message = f"`onRemoval` cannot be `{on_removal.value}`: a `{type}` cannot be {verb}"
+                help = f"possible values: {listed(others)}"
+                say(Fault(code="invalid-value", message=message, path=(*root, "onRemoval"), help=help))
+        return Lifecycle(
+            prevent_destroy=_flag(written, "preventDestroy", say),
+            ignore_changes=_ignored(written, say),
+            on_removal=on_removal,
+            create_anyway=_flag(written, "createAnyway", say),
+            replace=_choice(written, "replace", ReplaceOrder, say),
+        )
+
+
+def _part(data: dict[str, Node], key: str, say: Callable[[Fault], None]) -> dict[str, Node] | None:
+    if key not in data:
+        say(Fault(code="missing-key", message=f"the manifest lacks the key `{key}`", path=(key,)))
+        return None
+    value = data[key]
+    if not isinstance(value, dict):
+        say(Fault(code="wrong-type", message=f"`{key}` must be a mapping", path=(key,)))
+        return None
+    return value
+
+
+def _strangers(
+    data: dict[str, Node], known: tuple[str, ...], holder: str, root: Path, say: Callable[[Fault], None]
+) -> None:
+    if data.keys() <= frozenset(known):
+        return
+    for key in data:
+        if key not in known:
+            help = did_you_mean(key, [each for each in known if each not in data], what="further keys")
+            called = f"`{holder}`" if root else holder
+            message = f"{called} has no key `{shown(key)}`"
+            say(Fault(code="unknown-key", message=message, path=(*root, key), help=help, at_key=True))
+
+
+def _name(metadata: dict[str, Node], say: Callable[[Fault], None]) -> str:
+    name = metadata.get("name")
+    path: Path = ("metadata", "name")
+    if isinstance(name, str):
+        if is_name(name):
+            return name
+        message = f"`{shown(name)}` is no name: lower-case letters, digits and inner hyphens, at most 63"
+        better = re.sub(r"[^a-z0-9]+", "-", name.lower())[:63].strip("-")
+        help = f"did you mean `{better}`?" if better and len(name) <= 63 else None
+        say(Fault(code="invalid-name", message=message, path=path, help=help))
+    elif "name" not in metadata:
+        say(Fault(code="missing-key", message="`metadata` lacks the key `name`", path=path))
+    else:
+        help = "quote it to mean the text" if isinstance(name, (int, float)) else None
+        say(Fault(code="wrong-type", message="`metadata.name` must be text", path=path, help=help))
+    return ""
+
+
+def _labels(metadata: dict[str, Node], say: Callable[[Fault], None]) -> dict[str, str]:
+    if "labels" not in metadata:
+        return {}
+    path: Path = ("metadata", "labels")
+    labels = metadata["labels"]
+    if not isinstance(labels, dict):
+        say(Fault(code="wrong-type", message="`metadata.labels` must be a mapping of text to text", path=path))
+        return {}
+    good: dict[str, str] = {}
+    for key, value in labels.items():
+        if not isinstance(value, str):
+            help = "quote it to mean the text" if isinstance(value, (int, float)) else None
+            message = f"the label `{shown(key)}` must be text"
+            say(Fault(code="wrong-type", message=message, path=(*path, key), help=help))
+        elif not _LABEL.match(key) or not (value == "" or _LABEL.match(value)):
+            message = f"the label `{shown(key)}` has signs that no selector can hold"
+            help = "letters, digits, and inner `-`, `_`, `.` and `/`, at most 63"
+            say(Fault(code="invalid-value", message=message, path=(*path, key), help=help))
+        else:
+            good[key] = value
+    return good
+
+
+def _flag(written: dict[str, Node], key: str, say: Callable[[Fault], None]) -> bool:
+    value = written.get(key, False)
+    if isinstance(value, bool):
+        return value
+    message = f"`{key}` must be `true` or `false`"
+    say(Fault(code="wrong-type", message=message, path=("lifecycle", key)))
+    return False
+
+
+def _choice(written: dict[str, Node], key: str, choices: type[_Choice], say: Callable[[Fault], None]) -> _Choice | None:
+    if key not in written:
+        return None
+    value = written[key]
+    known = [str(each.value) for each in choices]
+    if isinstance(value, str) and value in known:
+        return choices(value)
+    said = f" `{shown(value)}`" if isinstance(value, str) else " this"
+    help = did_you_mean(value if isinstance(value, str) else "", known, what="known values")
+    path: Path = ("lifecycle", key)
+    say(Fault(code="invalid-value", message=f"`{key}` cannot be{said}", path=path, help=help))
+    return None
+
+
+def _ignored(written: dict[str, Node], say: Callable[[Fault], None]) -> tuple[str, ...]:
+    value = written.get("ignoreChanges", [])
+    path: Path = ("lifecycle", "ignoreChanges")
+    if not isinstance(value, list):
+        say(Fault(code="wrong-type", message="`ignoreChanges` must be a list of fields", path=path))
+        return ()
+    good: list[str] = []
+    for position, each in enumerate(value):
+        if isinstance(each, str) and each.startswith("spec.") and len(each) > len("spec."):
+            good.append(each)
+        else:
+            message = "`ignoreChanges` lists fields that begin with `spec.`"
+            help = f"did you mean `spec.{shown(each)}`?" if isinstance(each, str) and each else None
+            say(Fault(code="invalid-value", message=message, path=(*path, position), help=help))
+    return tuple(good)

@@ -1,0 +1,301 @@
+"""The project file: where it is, what it says for one environment, and everything wrong with it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reconciler.sdk import Catalog, VendorSettings
+from reconciler.specs.merge import merged
+from reconciler.specs.project_file import ENVIRONMENT_KEYS, ProjectFile
+from reconciler.specs.reader import MAX_BYTES, read
+from reconciler.specs.translate import findings
+from reconciler.specs.tree import Node, Tree
+from reconciler.specs.variables import from_environment
+from reconciler.specs.words import did_you_mean, listed, shown
+from reconciler.values import Mark, Path, Problem
+from reconciler.values.address import is_name
+
+PROJECT_FILE = "reconciler.yaml"
+DEFAULT_ENVIRONMENT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one run may take away, per kind, and the kinds (`vendor/Kind`) whose lists may be short."""
+
+    max_deletes: int = 5
+    max_delete_percent: float = 20.0
+    accept_short: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretPolicy:
+    """Which places of secrets manifests may name: environment variables by prefix or name, and folders of files."""
+
+    env_prefixes: tuple[str, ...] = ("RECONCILER_SECRET_",)
+    env_names: frozenset[str] = frozenset()
+    file_roots: tuple[str, ...] = ("/run/secrets",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """
+    One project in one environment.
+
+    `root` is the folder of the project file; `paths` and `overlays` are relative to it. `vendors` holds the settings
+    of each vendor that the file configures. `reserved` are the files below the root that are no manifests: the project
+    file and the overlays of every environment.
+    """
+
+    root: pathlib.Path
+    name: str
+    environment: str = DEFAULT_ENVIRONMENT
+    paths: tuple[str, ...] = ("specs/",)
+    state_url: str = "file://.reconciler/state"
+    vendors: Mapping[str, VendorSettings] = field(default_factory=dict)
+    limits: Limits = Limits()
+    secrets: SecretPolicy = SecretPolicy()
+    values: Mapping[str, str | bool | int | float] = field(default_factory=dict)
+    overlays: tuple[str, ...] = ()
+    parallelism: int = 4
+    deadline_minutes: float = 30.0
+    reserved: frozenset[str] = frozenset({PROJECT_FILE})
+
+
+def find_project(start: pathlib.Path) -> pathlib.Path | None:
+    """The folder with the project file that `start` lies in: itself or the nearest above."""
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    return None
+
+
+def load_project(
+    root: pathlib.Path, environment: str | None, environ: Mapping[str, str], catalog: Catalog
+) -> tuple[Project | None, tuple[Problem, ...]]:
+    """
+    The project whose file lies in `root`, for one environment; `None` when it has problems.
+
+    Without `environment` the only one counts, or `default` in a file that declares none. `environ` gives `${VAR}`.
+    """
+    tree, problems = _read(root / PROJECT_FILE)
+    if tree is None or problems:
+        return None, tuple(problems)
+    reader = _Reader(root, tree, environ, catalog)
+    project = reader.project(environment)
+    if reader.problems:
+        return None, tuple(sorted(reader.problems, key=_order))
+    return project, ()
+
+
+def environments(root: pathlib.Path) -> tuple[str, ...]:
+    """The environments that the project file declares, sorted; empty when it cannot be read."""
+    tree, _ = _read(root / PROJECT_FILE)
+    declared = tree.data.get("environments") if tree is not None and isinstance(tree.data, dict) else None
+    return tuple(sorted(declared)) if isinstance(declared, dict) else ()
+
+
+def _read(path: pathlib.Path) -> tuple[Tree | None, list[Problem]]:
+    try:
+        with path.open("rb") as file:
+            reading = read(file.read(MAX_BYTES + 1), PROJECT_FILE)
+    except FileNotFoundError:
+        help = "run `reconciler init` in the root of the repository"
+        return None, [Problem(code="no-project", message=f"there is no `{PROJECT_FILE}` here", help=help)]
+    except OSError as error:
+        message = f"`{PROJECT_FILE}` cannot be read: {error.strerror}"
+        return None, [Problem(code="unreadable-file", message=message)]
+    problems = list(reading.problems)
+    start = Mark(PROJECT_FILE, 1, 1)
+    if len(reading.trees) > 1:
+        mark = reading.trees[1].start
+        problems.append(Problem(code="wrong-type", message="the project file is one document, not several", mark=mark))
+    if not reading.trees:
+        if not problems:
+            message, help = "the project file is empty", "it needs at least `project: name`"
+            problems.append(Problem(code="missing-key", message=message, mark=start, help=help))
+        return None, problems
+    tree = reading.trees[0]
+    if not isinstance(tree.data, dict):
+        problems.append(Problem(code="wrong-type", message="the project file must be a mapping", mark=tree.start))
+        return None, problems
+    return tree, problems
+
+
+class _Reader:
+    def __init__(self, root: pathlib.Path, tree: Tree, environ: Mapping[str, str], catalog: Catalog) -> None:
+        assert isinstance(tree.data, dict)
+        self.root = root
+        self.tree = tree
+        self.written = tree.data
+        self.environ = environ
+        self.catalog = catalog
+        self.problems: list[Problem] = []
+
+    def project(self, asked: str | None) -> Project | None:
+        declared = self._environments()
+        chosen = self._chosen(asked, declared)
+        if chosen is None:
+            return None
+        own = self.written.get("environments")
+        override = own.get(chosen) if isinstance(own, dict) else None
+        base: Node = {key: each for key, each in self.written.items() if key != "environments"}
+        whole = merged(base, override) if isinstance(override, dict) else base
+        prefix: Path = ("environments", chosen)
+
+        def place(path: Path) -> Path:
+            return (*prefix, *path) if self.tree.mark((*prefix, *path)) is not None else path
+
+        whole, unresolved = from_environment(whole, self.environ)
+        for each in unresolved:
+            self._say(each.code, each.message, place(each.path), each.help)
+        if unresolved:
+            return None
+        file = self._validated(ProjectFile, whole, place, "the project file")
+        if not isinstance(file, ProjectFile):
+            return None
+        vendors = self._vendors(whole, place)
+        try:
+            name = file.name()
+        except ValueError as error:
+            self._say("invalid-name", str(error), ("project",))
+            return None
+        self._check(file, place)
+        return Project(
+            root=self.root,
+            name=name,
+            environment=chosen,
+            paths=tuple(file.manifests),
+            state_url=file.state,
+            vendors=vendors,
+            limits=Limits(
+                max_deletes=file.limits.max_deletes,
+                max_delete_percent=file.limits.max_delete_percent,
+                accept_short=frozenset(file.limits.accept_short),
+            ),
+            secrets=SecretPolicy(
+                env_prefixes=tuple(file.secrets.env_prefixes),
+                env_names=frozenset(file.secrets.env_names),
+                file_roots=tuple(file.secrets.file_roots),
+            ),
+            values=file.values,
+            overlays=tuple(file.overlays),
+            parallelism=file.parallelism,
+            deadline_minutes=file.deadline,
+            reserved=frozenset({PROJECT_FILE}) | self._overlays(),
+        )
+
+    def _environments(self) -> dict[str, Node]:
+        """The declared environments, each looked at so far as one that is not chosen can be."""
+        declared = self.written.get("environments", {})
+        if not isinstance(declared, dict):
+            self._say("wrong-type", "`environments` must be a mapping of names to what differs", ("environments",))
+            return {}
+        for name, each in declared.items():
+            path: Path = ("environments", name)
+            if not is_name(name):
+                message = f"`{shown(name)}` is no name: lower-case letters, digits and inner hyphens, at most 63"
+                self._say("invalid-name", message, path, key=True)
+            if not isinstance(each, dict):
+                self._say("wrong-type", f"`{shown(name)}` must be a mapping", path)
+                continue
+            for key in each:
+                if key not in ENVIRONMENT_KEYS:
+                    help = did_you_mean(key, ENVIRONMENT_KEYS, what="known keys")
+                    message = f"the environment `{shown(name)}` has no key `{shown(key)}`"
+                    self._say("unknown-key", message, (*path, key), help, key=True)
+        return declared
+
+    def _chosen(self, asked: str | None, declared: dict[str, Node]) -> str | None:
+        if not declared:
+            if asked in (None, DEFAULT_ENVIRONMENT):
+                return DEFAULT_ENVIRONMENT
+            message = f"the project has no environment `{shown(asked)}`"
+            self._say("unknown-environment", message, (), "it declares none; leave `-e` out")
+            return None
+        if asked is None:
+            if len(declared) == 1:
+                return next(iter(declared))
+            message = f"the project has several environments: {listed(sorted(declared))}"
+            self._say("environment-needed", message, ("environments",), "choose one with `-e`", key=True)
+            return None
+        if asked not in declared:
+            help = did_you_mean(asked, tuple(declared), what="known environments")
+            message = f"the project has no environment `{shown(asked)}`"
+            self._say("unknown-environment", message, ("environments",), help, key=True)
+            return None
+        return asked
+
+    def _validated(
+        self, model: type[BaseModel], data: Node, place: Callable[[Path], Path], called: str
+    ) -> BaseModel | None:
+        try:
+            # As JSON, because YAML here means what JSON means: lists also stand for tuples, text for dates.
+            return TypeAdapter(model).validate_json(json.dumps(data))
+        except ValidationError as error:
+            for each in findings(error, model, data, root=called):
+                path = place(each.path)
+                self._say(each.code, each.message, path, each.help, key=each.at_key)
+            return None
+
+    def _vendors(self, whole: Node, place: Callable[[Path], Path]) -> dict[str, VendorSettings]:
+        written = whole.get("vendors", {}) if isinstance(whole, dict) else {}
+        found: dict[str, VendorSettings] = {}
+        for name, each in written.items() if isinstance(written, dict) else ():
+            path: Path = ("vendors", name)
+            if name not in self.catalog.names:
+                help = did_you_mean(name, self.catalog.names, what="known vendors")
+                self._say("unknown-vendor", f"no vendor is called `{shown(name)}`", place(path), help, key=True)
+                continue
+
+            def within(inner: Path, path: Path = path) -> Path:
+                return place((*path, *inner))
+
+            settings = self._validated(self.catalog.provider(name).settings, each, within, f"vendors.{name}")
+            if isinstance(settings, VendorSettings):
+                found[name] = settings
+        return found
+
+    def _check(self, file: ProjectFile, place: Callable[[Path], Path]) -> None:
+        """What the model cannot say."""
+        for position, overlay in enumerate(file.overlays):
+            path = self.root / overlay
+            if not path.resolve().is_relative_to(self.root.resolve()):
+                message = f"`{shown(overlay)}` lies outside the project"
+                self._say("outside-project", message, place(("overlays", position)))
+            elif not path.is_file():
+                self._say("no-overlay", f"there is no file `{shown(overlay)}`", place(("overlays", position)))
+        for position, type in enumerate(file.limits.accept_short):
+            vendor, _, kind = type.partition("/")
+            kinds = self.catalog.kinds(vendor) if vendor in self.catalog.names else {}
+            if kind not in kinds:
+                known = [f"{vendor}/{each}" for each in kinds]
+                help = did_you_mean(type, known, what="known kinds") or "write `vendor/Kind`"
+                at = place(("limits", "acceptShort", position))
+                self._say("unknown-kind", f"no kind is called `{shown(type)}`", at, help)
+
+    def _overlays(self) -> frozenset[str]:
+        declared = self.written.get("environments")
+        sections = [self.written, *(declared.values() if isinstance(declared, dict) else ())]
+        lists = [each.get("overlays") for each in sections if isinstance(each, dict)]
+        return frozenset(
+            pathlib.PurePosixPath(overlay).as_posix()
+            for each in lists
+            if isinstance(each, list)
+            for overlay in each
+            if isinstance(overlay, str)
+        )
+
+    def _say(self, code: str, message: str, path: Path, help: str | None = None, *, key: bool = False) -> None:
+        mark = self.tree.mark(path, key=key) or self.tree.nearest(path)
+        self.problems.append(Problem(code=code, message=message, mark=mark, help=help))
+
+
+def _order(problem: Problem) -> tuple[Mark, str]:
+    return problem.mark or Mark(PROJECT_FILE, 1, 1), problem.code

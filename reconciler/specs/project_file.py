@@ -1,0 +1,81 @@
+"""The models of `reconciler.yaml`, apart from what each vendor says of its own settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from reconciler.values.address import is_name
+
+
+def _label(text: str) -> str:
+    if not is_name(text):
+        raise ValueError(f"`{text[:70]}` is no name: lower-case letters, digits and inner hyphens, at most 63")
+    return text
+
+
+class _Model(BaseModel):
+    # Not strict: `${VAR}` gives text, also where a number is wanted.
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
+
+
+Scalar = str | bool | int | float
+
+
+class LimitsFile(_Model):
+    """`limits`."""
+
+    max_deletes: Annotated[int, Field(ge=0, description="objects of one kind that one run may delete")] = 5
+    max_delete_percent: Annotated[float, Field(ge=0, le=100, description="the same in percent of the recorded")] = 20.0
+    accept_short: Annotated[
+        list[str], Field(description="kinds, as `vendor/Kind`, whose lists may be much shorter than what is recorded")
+    ] = []
+
+
+class SecretsFile(_Model):
+    """`secrets`."""
+
+    env_prefixes: Annotated[
+        list[str], Field(description="how names of environment variables begin that manifests may refer to")
+    ] = ["RECONCILER_SECRET_"]
+    env_names: Annotated[
+        list[str], Field(description="further names of environment variables that manifests may refer to")
+    ] = []
+    file_roots: Annotated[list[str], Field(description="folders whose files manifests may refer to")] = ["/run/secrets"]
+
+
+class EnvironmentFile(_Model):
+    """What may be said at the top of the file and again, instead of it, in an environment."""
+
+    manifests: Annotated[list[str], Field(min_length=1, description="folders and files that hold manifests")] = [
+        "specs/"
+    ]
+    state: Annotated[
+        str,
+        Field(
+            pattern=r"^(file://.+|s3://[^/]+(/.*)?|gs://[^/]+(/.*)?)$",
+            description="write `file://folder`, `s3://bucket/prefix` or `gs://bucket/prefix`",
+        ),
+    ] = "file://.reconciler/state"
+    vendors: Annotated[dict[str, dict[str, object]], Field(description="settings by vendor")] = {}
+    limits: LimitsFile = LimitsFile()
+    secrets: SecretsFile = SecretsFile()
+    parallelism: Annotated[int, Field(ge=1, le=64, description="requests under way at once")] = 4
+    deadline: Annotated[float, Field(gt=0, description="minutes after which a run gives up waiting")] = 30.0
+    values: Annotated[dict[str, Scalar], Field(description="what manifests may use as `{var: name}`")] = {}
+    overlays: Annotated[list[str], Field(description="files laid over the manifests")] = []
+
+
+class ProjectFile(EnvironmentFile):
+    """The whole file with one environment laid over it."""
+
+    project: Annotated[str, Field(description="the project's name, a DNS label")]
+
+    def name(self) -> str:
+        """The project's name. Raises `ValueError` when it is none."""
+        return _label(self.project)
+
+
+ENVIRONMENT_KEYS = frozenset(each.alias or name for name, each in EnvironmentFile.model_fields.items())
