@@ -17,6 +17,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "plan": "Show what would change and why; sends no write.",
         "apply": "Do exactly the plan, then prove that nothing is left to do.",
         "destroy": "Delete what is managed.",
+        "import": "Bring an existing object under management.",
     },
     "Looking": {
         "show": "Show a saved plan or the state.",
@@ -38,6 +39,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 }
 """Group → command → the line that help shows."""
 
+_MODULES = {"import": "import_"}
+"""Commands whose name is a word of Python."""
+
 
 class Commands(click.Group):
     """A group whose commands are modules of `reconciler.cli.commands`."""
@@ -50,7 +54,7 @@ class Commands(click.Group):
         """The command, from its module."""
         if not any(cmd_name in group for group in GROUPS.values()):
             return None
-        command = importlib.import_module(f"reconciler.cli.commands.{cmd_name}").command
+        command = importlib.import_module(f"reconciler.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
 from reconciler.cli.settings import Settings
+from reconciler.reports.escape import plain
 from reconciler.reports.outcome_text import render_outcome
 from reconciler.values import Outcome, Step
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 PATIENCE = 1.0
 """Seconds after which a phase is worth a word."""
@@ -79,19 +82,31 @@ class _Plain:
 
 
 class _Moving:
-    """A line that moves while something takes over a second, and a bar over the steps of an apply."""
+    """A moving line while something takes over a second, and a bar over the steps of an apply."""
 
     def __init__(self) -> None:
-        self._text = "reading the project"
-        self._total = 0
-        self._done = 0
-        self._began = time.monotonic()
-        self._stop = threading.Event()
-        self._writing = threading.Lock()
-        self._thread = threading.Thread(target=self._move, daemon=True)
+        self._moving: Progress | None = None
+        self._timer: threading.Timer | None = None
+        self._task: TaskID | None = None
+        self._under_way: dict[str, None] = {}
+
+    @staticmethod
+    def _line(*, bar: bool) -> Progress:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        middle = (BarColumn(bar_width=20), MofNCompleteColumn()) if bar else ()
+        return Progress(
+            SpinnerColumn(),
+            *middle,
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.phase("reading the project")
         return self
 
     def __exit__(
@@ -100,45 +115,39 @@ class _Moving:
         self.pause()
 
     def pause(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._moving is not None:
+            self._moving.stop()
+            self._moving = None
 
     def phase(self, text: str) -> None:
-        with self._writing:
-            self._text = text
-            self._began = time.monotonic()
+        self.pause()
+        moving = self._line(bar=False)
+        moving.add_task(plain(text), total=None)
+        self._moving = moving
+        self._timer = threading.Timer(PATIENCE, lambda: moving.start() if self._moving is moving else None)
+        self._timer.daemon = True
+        self._timer.start()
 
     def planned(self, total: int) -> None:
-        self._total = total
-        if self._stop.is_set():
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._move, daemon=True)
-            self._thread.start()
+        self.pause()
+        self._moving = self._line(bar=True)
+        self._task = self._moving.add_task("", total=total)
+        self._moving.start()
 
     def started(self, step: Step) -> None:
-        with self._writing:
-            self._text = step.name
+        self._under_way[step.name] = None
+        self._show()
 
     def ended(self, outcome: Outcome) -> None:
-        with self._writing:
-            self._done += 1
-            click.echo(f"\r\x1b[K{render_outcome(outcome)}", err=True)
+        self._under_way.pop(outcome.step.name, None)
+        if self._moving is not None and self._task is not None:
+            self._moving.advance(self._task)
+            self._moving.console.print(render_outcome(outcome), markup=False, soft_wrap=True)
+        self._show()
 
-    def _move(self) -> None:
-        from rich.spinner import Spinner
-
-        frames = Spinner("dots").frames
-        turn = 0
-        shown = False
-        while not self._stop.wait(0.1):
-            with self._writing:
-                if time.monotonic() - self._began >= PATIENCE or self._total:
-                    turn += 1
-                    count = f"[{self._done}/{self._total}] " if self._total else ""
-                    seconds = time.monotonic() - self._began
-                    line = f"{frames[turn % len(frames)]} {count}{self._text} ({seconds:.0f} s)"
-                    click.echo(f"\r\x1b[K{line[:100]}", err=True, nl=False)
-                    shown = True
-        if shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
+    def _show(self) -> None:
+        if self._moving is not None and self._task is not None:
+            self._moving.update(self._task, description=plain(next(iter(self._under_way), "")))

@@ -71,6 +71,7 @@ def decide(
         progress=workspace.progress,
         patient=patient,
     )
+    workspace.progress.phase("reading the vendors")
     snapshot = reader.read(desired, state, intents)
     decision = decide_on(
         desired,

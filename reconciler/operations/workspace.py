@@ -66,6 +66,7 @@ class Workspace:
         self._loaded: Loaded | None = None
         self._sessions: dict[str, Session] = {}
         self._transports: list[Transport] = []
+        self._revealed: set[str] = set()
         self._making = threading.Lock()
 
     # --- manifests ---
@@ -135,6 +136,7 @@ class Workspace:
         return self._hidden(Resolver(self.environ, self.project.root, policy).reveal(secret))
 
     def _hidden(self, value: str) -> str:
+        self._revealed.add(value)
         for transport in self._transports:
             transport.hide(value)
         return value
@@ -177,6 +179,8 @@ class Workspace:
             deadline=self.project.deadline_minutes * 60,
             at_once=self.project.parallelism,
         )
+        for value in tuple(self._revealed):
+            transport.hide(value)
         self._transports.append(transport)
         return provider.connect(
             Connection(
