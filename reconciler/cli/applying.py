@@ -48,9 +48,12 @@ def _agreed(
     speaking.pause()
     settings = session.settings
     click.echo(render_plan(plan, colour=settings.coloured(), width=settings.width, traits=workspace.catalog.traits))
-    return (
-        yes or click.prompt(f"{question} Only `yes` is accepted", err=True, default="no", show_default=False) == "yes"
-    )
+    if yes:
+        return True
+    session.stop_at_once()
+    answer = click.prompt(f"{question} Only `yes` is accepted", err=True, default="no", show_default=False)
+    session.stop_gracefully()
+    return bool(answer == "yes")
 
 
 def _exit_code(session: Session, applied: Applied) -> int:
@@ -60,7 +63,7 @@ def _exit_code(session: Session, applied: Applied) -> int:
         return Exit.DENIED
     ended = {outcome.status for outcome in applied.report.outcomes}
     if ended <= {OutcomeStatus.DONE}:
-        return Exit.FAILED if applied.report.remaining else Exit.DONE
+        return Exit.DONE if applied.proven else Exit.FAILED
     if OutcomeStatus.DONE in ended or ended <= {OutcomeStatus.BLOCKED, OutcomeStatus.WAIT, OutcomeStatus.SKIPPED}:
         return Exit.PARTLY
     return Exit.FAILED

@@ -11,7 +11,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.exits import Exit
 from reconciler.cli.group import PROGRAM, Commands
-from reconciler.cli.settings import Settings
+from reconciler.cli.settings import Opening, Settings
 
 EPILOG = """\b
 Exit codes: 0 done or nothing to do, 1 failure, 2 changes (only with
@@ -43,7 +43,7 @@ RECONCILER_PLAN_TARGET for `plan --target`."""
 @click.pass_context
 def program(context: click.Context, /, **words: object) -> None:
     """Keep data exports the way the repository says they should be."""
-    context.obj = Settings.of(words, os.environ)
+    context.obj = Settings.of(words, os.environ, context.obj)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,13 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the program and give its exit code."""
+def run(arguments: Sequence[str] | None = None, opening: Opening | None = None) -> int:
+    """Run the program and give its exit code; `opening` opens the project in place of `open_workspace`."""
     try:
         result = program.main(
             args=list(arguments) if arguments is not None else None,
             prog_name=PROGRAM,
             standalone_mode=False,
+            obj=opening,
             auto_envvar_prefix="RECONCILER",
         )
     except click.UsageError as error:

@@ -6,7 +6,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -14,35 +16,18 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import click
 
-from reconciler.backend import BackendError, Locked
 from reconciler.cli.exits import Exit
 from reconciler.cli.settings import Settings
 from reconciler.operations.clock import Stopped
 from reconciler.operations.failures import Denied, Failure, Invalid, Misused, NotSafe, Stale
 from reconciler.reports.problems import render_problems
-from reconciler.sdk import CredentialsRefused, PermissionRefused, VendorError
-from reconciler.secrets import SecretUnavailable
-from reconciler.specs import Sources, find_project
-from reconciler.stores import StoreError
-from reconciler.values import Problem
+from reconciler.values import Mark, Problem
 
 if TYPE_CHECKING:
     from reconciler.operations.progress import Progress
     from reconciler.operations.workspace import Workspace
 
 P = ParamSpec("P")
-
-_EXITS: tuple[tuple[type[Exception], Exit], ...] = (
-    (Locked, Exit.LOCKED),
-    (Invalid, Exit.INVALID),
-    (Denied, Exit.DENIED),
-    (CredentialsRefused, Exit.DENIED),
-    (PermissionRefused, Exit.DENIED),
-    (SecretUnavailable, Exit.DENIED),
-    (Stale, Exit.STALE),
-    (NotSafe, Exit.REFUSED),
-    (Misused, Exit.USAGE),
-)
 
 
 class Session:
@@ -52,11 +37,12 @@ class Session:
         self.settings = settings
         self.signal: int | None = None
         self._workspace: Workspace | None = None
-        self._sources: Sources | None = None
+        self._root: Path | None = None
 
     def open(self, progress: Progress | None = None) -> Workspace:
         """The project that the current folder belongs to. Raises `Invalid` when there is none or it is wrong."""
         from reconciler.operations.workspace import open_workspace
+        from reconciler.specs import find_project
 
         root = find_project(Path(self.settings.directory))
         if root is None:
@@ -64,34 +50,54 @@ class Session:
                 f"there is no `reconciler.yaml` in `{self.settings.directory}` or above it",
                 help="change to the project's folder, or name it with `-C`",
             )
-        self._sources = Sources(root)
-        self._workspace = open_workspace(
+        self._root = root
+        opening = self.settings.opening or open_workspace
+        self._workspace = opening(
             root, environ=self.settings.environ, environment=self.settings.environment, progress=progress
         )
         return self._workspace
 
     def say_problems(self, problems: Iterable[Problem], *, stderr: bool = True) -> None:
         """All problems, each with its place."""
-        line_of = self._sources.line if self._sources is not None else lambda _mark: None
+        found = tuple(problems)
         text = render_problems(
-            problems, line_of, colour=self.settings.coloured(stderr=stderr), width=self.settings.width
+            found, self._line_of(found), colour=self.settings.coloured(stderr=stderr), width=self.settings.width
         )
         if text:
-            click.echo(text, err=stderr)
+            click.echo(self.redact(text), err=stderr)
+
+    def _line_of(self, problems: Sequence[Problem]) -> Callable[[Mark], str | None]:
+        """Lines of the project's files in which no secret can be seen."""
+        if self._workspace is not None:
+            return self._workspace.line
+        if self._root is None:
+            return lambda _mark: None
+        from reconciler.specs import Sources
+
+        return Sources(self._root, problems).line
 
     def fail(self, error: Exception) -> int:
-        """Say why the command ends and give its exit code. Raises the error again when it is the program's own."""
+        """Say why the command ends and give its exit code; of a mistake of the program's own, with a traceback."""
         if isinstance(error, Stopped):
             click.echo("interrupted; the state is consistent", err=True)
             return Exit.SIGTERM if self.signal == signal.SIGTERM else Exit.SIGINT
         if isinstance(error, Failure):
             self.say_problems(error.problems)
-        elif not isinstance(error, BackendError | StoreError | VendorError | SecretUnavailable):
-            raise error
-        click.echo(f"error: {error}", err=True)
+        elif not isinstance(error, _ours()):
+            return self._crash(error)
+        click.echo(self.redact(f"error: {error}"), err=True)
         if isinstance(error, Failure) and error.help:
             click.echo(f"  help: {error.help}", err=True)
-        return next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
+        return next((code for kind, code in _exits() if isinstance(error, kind)), Exit.FAILED)
+
+    def _crash(self, error: Exception) -> int:
+        click.echo(self.redact("".join(traceback.format_exception(error))), err=True, nl=False)
+        click.echo("error: a mistake of the program; what was done is remembered, so run it again", err=True)
+        return Exit.FAILED
+
+    def redact(self, text: str) -> str:
+        """The text without any secret that was revealed so far."""
+        return self._workspace.redact(text) if self._workspace is not None else text
 
     def stop_gracefully(self) -> None:
         """From now on a first signal lets calls under way end, and a second one leaves at once."""
@@ -100,7 +106,7 @@ class Session:
             if self.signal is not None:
                 os._exit(128 + number)
             self.signal = number
-            click.echo("stopping: waiting for calls under way; once more to leave at once", err=True)
+            _say_at_once("stopping: waiting for calls under way; once more to leave at once")
             if self._workspace is not None:
                 self._workspace.stop()
 
@@ -111,8 +117,7 @@ class Session:
         """From now on a signal ends the program, which has written nothing."""
 
         def stop(number: int, _frame: FrameType | None) -> None:
-            sys.stderr.write("interrupted; nothing was written\n")
-            sys.stderr.flush()
+            _say_at_once("interrupted; nothing was written")
             os._exit(128 + number)
 
         signal.signal(signal.SIGINT, stop)
@@ -126,21 +131,68 @@ def command(function: Callable[Concatenate[Session, P], int]) -> Callable[P, int
     def run(*args: P.args, **kwargs: P.kwargs) -> int:
         settings = click.get_current_context().obj
         assert isinstance(settings, Settings)
-        _log_to_stderr(settings.log_level)
         session = Session(settings)
+        _log_to_stderr(settings.log_level, session.redact)
         session.stop_at_once()
         try:
             return function(session, *args, **kwargs)
         except click.ClickException:
             raise
-        except Exception as error:  # noqa: BLE001 - the program's own errors are raised again
+        except Exception as error:  # noqa: BLE001 - every end has an exit code, and no traceback shows a secret
             return session.fail(error)
 
     return run
 
 
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+def _ours() -> tuple[type[Exception], ...]:
+    """Failures of the world below that are no mistakes of the program."""
+    from reconciler.backend import BackendError
+    from reconciler.sdk import VendorError
+    from reconciler.secrets import SecretUnavailable
+    from reconciler.stores import StoreError
+
+    return (BackendError, StoreError, VendorError, SecretUnavailable)
+
+
+def _exits() -> tuple[tuple[type[Exception], Exit], ...]:
+    """Which code says which failure; the first that fits."""
+    from reconciler.backend import Locked
+    from reconciler.sdk import CredentialsRefused, PermissionRefused
+    from reconciler.secrets import SecretUnavailable
+
+    return (
+        (Locked, Exit.LOCKED),
+        (Invalid, Exit.INVALID),
+        (Denied, Exit.DENIED),
+        (CredentialsRefused, Exit.DENIED),
+        (PermissionRefused, Exit.DENIED),
+        (SecretUnavailable, Exit.DENIED),
+        (Stale, Exit.STALE),
+        (NotSafe, Exit.REFUSED),
+        (Misused, Exit.USAGE),
     )
+
+
+def _say_at_once(text: str) -> None:
+    """Past Python's streams: the signal may have struck in the middle of a line, and they are not reentrant."""
+    with suppress(OSError):
+        os.write(2, f"{text}\n".encode())
+
+
+class _Hiding(logging.Formatter):
+    """Writes log lines without secrets, whoever logged them."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with the traceback if there is one."""
+        return self._redact(super().format(record))
+
+
+def _log_to_stderr(level: str, redact: Callable[[str], str]) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Hiding(redact))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("reconciler").setLevel(level.upper())

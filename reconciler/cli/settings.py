@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from reconciler.operations.workspace import Workspace
+
+Opening = Callable[..., "Workspace"]
+"""What opens a project: `open_workspace`, or the same with some of its arguments given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +24,10 @@ class Settings:
     log_level: str
     colour: bool | None
     environ: Mapping[str, str]
+    opening: Opening | None = None
 
     @classmethod
-    def of(cls, words: Mapping[str, Any], environ: Mapping[str, str]) -> Self:
+    def of(cls, words: Mapping[str, Any], environ: Mapping[str, str], opening: Opening | None = None) -> Self:
         """From what the command line's parser found."""
         return cls(
             directory=words["directory"],
@@ -28,6 +35,7 @@ class Settings:
             log_level=words["log_level"],
             colour=words["colour"],
             environ=environ,
+            opening=opening,
         )
 
     @property

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.backend import Journal
 from reconciler.engine.codec import SavedPlan
 from reconciler.engine.planner import is_refused, to_do
 from reconciler.engine.safety import Limits
 from reconciler.engine.shape import secrets
 from reconciler.operations.applying import Tools, carry_out
-from reconciler.operations.failures import Denied, NotSafe
-from reconciler.operations.plan import Planned, decide
+from reconciler.operations.clock import Stopped
+from reconciler.operations.failures import Denied, Failure, NotSafe
+from reconciler.operations.plan import Planned, decide, errors
 from reconciler.operations.saved import check_current, open_saved
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Action, Change, Desired, Options, Plan, Problem, ReasonCode, Report
@@ -31,6 +33,11 @@ class Applied:
     report: Report
     denied: bool = False
     interrupted: bool = False
+
+    @property
+    def proven(self) -> bool:
+        """Whether the proof was made and found nothing left to do."""
+        return not self.report.remaining and not errors(self.report.problems)
 
 
 def apply(
@@ -55,13 +62,22 @@ def apply(
     desired = contract.desired if contract is not None else _desired(workspace, options)
     run = random.token_hex(8)
     holder = workspace.holder("destroy" if options.destroy else "apply")
-    with workspace.backend.lock(holder, timeout=lock_timeout) as journal:
+    locked = workspace.backend.lock(
+        holder,
+        timeout=lock_timeout,
+        clock=workspace.clock.monotonic,
+        sleep=workspace.clock.sleep,
+        waiting=lambda other: workspace.progress.phase(f"waiting for {other or 'another command'} to end"),
+    )
+    with locked as journal:
         if journal.is_new and not allow_new_local_state and workspace.project.state_url.startswith("file:"):
             raise NotSafe(
                 "there is no state yet, and one on this machine's disk would be lost with the CI job",
                 help="set `state:` in the project file to a place that lasts, or add `--allow-local-state`",
             )
         planned = decide(workspace, desired, journal.state, journal.open_intents, options, limits=limits, patient=True)
+        if workspace.stopping:
+            raise Stopped
         _check(planned, contract)
         settlements = planned.decision.settlements
         if not to_do(planned.plan) and not settlements:
@@ -89,11 +105,7 @@ def apply(
         if not workspace.stopping:
             journal.compact()
             workspace.progress.phase("proving that nothing is left to do")
-            proof = decide(
-                workspace, desired, journal.state, journal.open_intents, _without_orders(options), limits=limits
-            )
-            remaining = tuple(change for change in to_do(proof.plan) if not _is_freshness(change))
-            problems = proof.plan.problems
+            remaining, problems = _prove(workspace, desired, journal, options, limits)
         return Applied(
             plan=planned.plan,
             carried_out=True,
@@ -101,6 +113,24 @@ def apply(
             denied=carried.denied,
             interrupted=workspace.stopping,
         )
+
+
+def _prove(
+    workspace: Workspace, desired: Desired, journal: Journal, options: Options, limits: Limits | None
+) -> tuple[tuple[Change, ...], tuple[Problem, ...]]:
+    """What is still different. A proof that cannot be made is a problem, and no reason to hide what was done."""
+    try:
+        proof = decide(workspace, desired, journal.state, journal.open_intents, _without_orders(options), limits=limits)
+    except Stopped:
+        return (), ()
+    except Failure as failure:
+        problem = Problem(
+            code="not-proven",
+            message=f"what was applied could not be read again: {failure.message}",
+            help="run `reconciler plan --detailed-exitcode`: exit code 0 is the proof",
+        )
+        return (), (problem, *failure.problems)
+    return tuple(change for change in to_do(proof.plan) if not _is_freshness(change)), proof.plan.problems
 
 
 def _desired(workspace: Workspace, options: Options) -> Desired:

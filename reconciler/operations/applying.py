@@ -123,10 +123,11 @@ class _Loop:
     pool: ThreadPoolExecutor
     tools: Tools
     under_way: dict[Future[object], tuple[Work[Outcome], Step, float]] = field(default_factory=dict)
+    crash: Exception | None = None
 
     def run(self) -> None:
         while True:
-            while len(self.under_way) < self.tools.parallelism and not self.tools.stopping():
+            while len(self.under_way) < self.tools.parallelism and not self.tools.stopping() and self.crash is None:
                 step = self.schedule.next()
                 if step is None:
                     break
@@ -137,6 +138,8 @@ class _Loop:
             done, _ = wait(self.under_way, return_when=FIRST_COMPLETED)
             for future in done:
                 self._advance(*self.under_way.pop(future), future)
+        if self.crash is not None:
+            raise self.crash
         for step in self.executor.left():
             self.executor.note(Outcome(step=step, status=OutcomeStatus.SKIPPED, message="the run was stopped"))
 
@@ -151,6 +154,8 @@ class _Loop:
         except StopIteration as stop:
             outcome = replace(cast("Outcome", stop.value), seconds=self.tools.clock.monotonic() - began)
             self._end(outcome)
+        except Exception as error:  # noqa: BLE001 - raised again once the calls under way have been journaled
+            self.crash = self.crash or error
         else:
             self.under_way[self.pool.submit(call)] = (work, step, began)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -28,11 +27,20 @@ class Clock(Protocol):
         ...
 
 
+_LOOK = 0.1
+"""Seconds of rest after which a thread looks whether it is to stop."""
+
+
 class SystemClock:
-    """The machine's clock. `stop` ends every rest at once, now and later."""
+    """
+    The machine's clock. `stop` ends every rest, now and later.
+
+    A plain flag and no event: `stop` is called by the handler of a signal, which may strike while the very thread
+    that it interrupts holds an event's lock.
+    """
 
     def __init__(self) -> None:
-        self._stopped = threading.Event()
+        self._stopped = False
 
     def now(self) -> datetime:
         """The present moment in UTC."""
@@ -44,9 +52,12 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Rest. Raises `Stopped` when the program is asked to stop meanwhile."""
-        if self._stopped.wait(seconds):
+        until = time.monotonic() + seconds
+        while not self._stopped and (rest := until - time.monotonic()) > 0:
+            time.sleep(min(rest, _LOOK))
+        if self._stopped:
             raise Stopped
 
     def stop(self) -> None:
         """Wake everybody and let nobody rest again."""
-        self._stopped.set()
+        self._stopped = True

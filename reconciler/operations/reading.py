@@ -37,6 +37,9 @@ from reconciler.values import (
 AT_ONCE = 8
 """Readings under way at the same time; each vendor's client bounds its own further."""
 
+LOOKS = 5
+"""How often a patient reading looks again while lists cannot be believed yet, the last time when they can."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
@@ -52,6 +55,7 @@ class Reader:
     clock: Clock
     progress: Progress
     patient: bool = False
+    looks: int = LOOKS
 
     def read(self, desired: Desired, state: State | None, intents: Sequence[Intent] = ()) -> Snapshot:
         """
@@ -65,6 +69,7 @@ class Reader:
         objects: dict[str, tuple[Observed, ...]] = {}
         listed: dict[str, frozenset[str]] = {}
         unreadable: dict[str | Address, Problem] = {}
+        taken = self.clock.now()  # before the lists: what is made while they are read may be missing from them
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
             for type, found in zip(types, pool.map(self._list, types), strict=True):
                 if isinstance(found, Problem):
@@ -82,7 +87,6 @@ class Reader:
             singles = pool.map(lambda pair: self._read(*pair), missing)
             for (address, id), single in zip(missing, singles, strict=True):
                 self._place(address, id, single, objects, unreadable)
-            taken = self.clock.now()
             snapshot = Snapshot(
                 taken=taken,
                 objects=objects,
@@ -95,8 +99,10 @@ class Reader:
                 rest = self._rest(snapshot, intents, records)
                 if rest > 0:
                     self.progress.phase(f"waiting {rest:.0f} s until the vendor's lists can be believed")
-                    self.clock.sleep(rest)
-                    return replace(self, patient=False).read(desired, state, intents)
+                    # A list may lag behind by lists rather than by seconds, and most often it is soon right.
+                    self.clock.sleep(rest / self.looks)
+                    again = replace(self, patient=self.looks > 1, looks=max(1, self.looks - 1))
+                    return again.read(desired, state, intents)
             return self._assess(desired, records, snapshot, pool)
 
     def _types(self, desired: Desired, records: Mapping[Address, Record], intents: Iterable[Intent]) -> tuple[str, ...]:

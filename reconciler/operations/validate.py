@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.operations.workspace import Workspace
-from reconciler.specs import load
 from reconciler.values import Problem
 
 
@@ -22,5 +21,5 @@ class Validated:
 
 def validate(workspace: Workspace, paths: Sequence[Path] | None = None) -> Validated:
     """Load the manifests under the paths (by default the project's) and say all that is wrong. Opens no connection."""
-    loaded = load(workspace.project, workspace.catalog, paths)
+    loaded = workspace.read(paths)
     return Validated(files=loaded.files, resources=len(loaded.desired.resources), problems=loaded.problems)

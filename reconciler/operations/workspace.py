@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +17,8 @@ from reconciler.operations.progress import Progress, Silent
 from reconciler.sdk import Catalog, Connection, Session
 from reconciler.secrets import Policy, Resolver, SecretUnavailable
 from reconciler.specs import Loaded, Project, load, load_project
-from reconciler.transport import Gate, Transport
-from reconciler.values import Problem, Secret, Severity
+from reconciler.transport import Exchange, Gate, Transport
+from reconciler.values import Mark, Problem, Secret, Severity
 
 
 def installed() -> Catalog:
@@ -34,11 +34,13 @@ def open_workspace(
     catalog: Catalog | None = None,
     clock: Clock | None = None,
     progress: Progress | None = None,
+    on_request: Callable[[Exchange], None] = lambda _exchange: None,
 ) -> Workspace:
     """
     The project at `root` (a folder with a project file).
 
-    Opens no connection. Raises `Invalid` when the project file is wrong.
+    `on_request` is told of every sending, in the thread that made it, before anybody sees the answer. Opens no
+    connection. Raises `Invalid` when the project file is wrong.
     """
     catalog = catalog or installed()
     project, problems = load_project(root, environment, environ, catalog)
@@ -47,14 +49,21 @@ def open_workspace(
     for vendor, settings in project.vendors.items():
         if settings.settle_seconds is not None:
             catalog.settles_within(vendor, settings.settle_seconds)
-    return Workspace(project, catalog, environ, clock or SystemClock(), progress or Silent())
+    return Workspace(project, catalog, environ, clock or SystemClock(), progress or Silent(), on_request=on_request)
 
 
 class Workspace:
     """Each part is made when it is first asked for, and then kept."""
 
     def __init__(
-        self, project: Project, catalog: Catalog, environ: Mapping[str, str], clock: Clock, progress: Progress
+        self,
+        project: Project,
+        catalog: Catalog,
+        environ: Mapping[str, str],
+        clock: Clock,
+        progress: Progress,
+        *,
+        on_request: Callable[[Exchange], None],
     ) -> None:
         self.project = project
         self.catalog = catalog
@@ -63,6 +72,7 @@ class Workspace:
         self.progress = progress
         self.gate = Gate()
         self.stopping = False
+        self._on_request = on_request
         self._loaded: Loaded | None = None
         self._sessions: dict[str, Session] = {}
         self._transports: list[Transport] = []
@@ -71,13 +81,22 @@ class Workspace:
 
     # --- manifests ---
 
-    def load(self, paths: Sequence[Path] | None = None) -> Loaded:
-        """The manifests. Raises `Invalid` with every problem when one is an error."""
+    def read(self, paths: Sequence[Path] | None = None) -> Loaded:
+        """The manifests under the paths (by default the project's) with all that is wrong with them."""
         if self._loaded is None:
             self._loaded = load(self.project, self.catalog, paths)
-        if any(each.severity is Severity.ERROR for each in self._loaded.problems):
-            raise Invalid("the manifests have problems", self._loaded.problems)
         return self._loaded
+
+    def load(self) -> Loaded:
+        """The project's manifests. Raises `Invalid` with every problem when one is an error."""
+        loaded = self.read()
+        if any(each.severity is Severity.ERROR for each in loaded.problems):
+            raise Invalid("the manifests have problems", loaded.problems)
+        return loaded
+
+    def line(self, mark: Mark) -> str | None:
+        """The marked line of a manifest, secrets masked, once the manifests have been read."""
+        return self._loaded.sources.line(mark) if self._loaded is not None else None
 
     def place(self, problem: Problem) -> Problem:
         """The problem with its place in the manifests, when it has one."""
@@ -141,6 +160,12 @@ class Workspace:
             transport.hide(value)
         return value
 
+    def redact(self, text: str) -> str:
+        """The text without any secret that was revealed, or that a vendor gave us."""
+        for transport in self._transports:
+            text = transport.redact(text)
+        return text
+
     def missing(self, secret: Secret) -> str | None:
         """Why the secret cannot be read, as a sentence, or `None` when it can."""
         try:
@@ -178,6 +203,7 @@ class Workspace:
             sleep=self.clock.sleep,
             deadline=self.project.deadline_minutes * 60,
             at_once=self.project.parallelism,
+            on_request=self._on_request,
         )
         for value in tuple(self._revealed):
             transport.hide(value)
