@@ -65,9 +65,9 @@ class Http(Protocol):
         """
         Send and return the answer, whatever its status, 429 and retried failures apart.
 
-        `repeatable` says that sending twice does no harm; by default all methods but POST are. Raises
-        `Uncertain` when a request that may not be repeated got no answer or a 5xx, `Unreachable` when nothing was
-        sent or a repeatable one failed to the last, `NotDeclaredSafe` when the caller may only read.
+        `repeatable` says that sending twice does no harm; by default all methods but POST are, and a POST that is
+        declared safe. Raises `Uncertain` when a request that changes something got no answer or a 5xx to the last,
+        `Unreachable` when it was never sent or only read, `NotDeclaredSafe` when the caller may only read.
         """
         ...
 
