@@ -47,7 +47,7 @@ def agree(
     ignored: frozenset[str] = frozenset(),
 ) -> bool:
     """Whether nothing differs: equality of the canonical forms of what is wanted and of what is."""
-    left, right = _Forms(unsure, ignored).pair(shape_of(traits), (), wanted, applied, observed)
+    left, right = _Forms(unsure, ignored, brief=True).pair(shape_of(traits), (), wanted, applied, observed)
     return left == right
 
 
@@ -184,10 +184,10 @@ class _Walk(_Rules):
     def _compare_mapping(
         self, shape: Shape, path: Path, wanted: Mapping[str, Value], applied: Value, observed: Value
     ) -> Iterator[FieldChange]:
-        for key in sorted({*wanted, *(applied if isinstance(applied, Mapping) else ())}):
-            yield from self.compare(
-                shape.child(key), (*path, key), _get(wanted, key), _get(applied, key), _get(observed, key)
-            )
+        sent: Mapping[str, Value] = applied if isinstance(applied, Mapping) else {}
+        for key in sorted({*wanted, *sent}):
+            here = (*path, key)
+            yield from self.compare(shape.child(key), here, _get(wanted, key), _get(sent, key), _get(observed, key))
 
     def _compare_hidden(self, shape: Shape, path: Path, wanted: Value, applied: Value) -> Iterator[FieldChange]:
         if _empty(wanted):
@@ -237,8 +237,19 @@ def _fixes(shape: Shape, value: Value) -> bool:
     )
 
 
+_SCALARS = frozenset({str, int, float, bool})
+
+
 class _Forms(_Rules):
-    """The decision: a pair of canonical forms of the compared fields, wanted and real."""
+    """
+    The decision: a pair of canonical forms of the compared fields, wanted and real.
+
+    `brief` forms leave out what is plainly equal on both sides, which is nearly everything nearly always.
+    """
+
+    def __init__(self, unsure: frozenset[str], ignored: frozenset[str], *, brief: bool = False) -> None:
+        super().__init__(unsure, ignored)
+        self._brief = brief
 
     def pair(self, shape: Shape, path: Path, wanted: Value, applied: Value, observed: Value) -> tuple[Form, Form]:
         if self.is_ignored(path):
@@ -270,10 +281,15 @@ class _Forms(_Rules):
     ) -> tuple[Form, Form]:
         left: list[tuple[str, Form]] = []
         right: list[tuple[str, Form]] = []
-        for key in {*wanted, *applied} if isinstance(applied, Mapping) else wanted:
-            one, other = self.pair(
-                shape.child(key), (*path, key), _get(wanted, key), _get(applied, key), _get(observed, key)
-            )
+        real: Mapping[str, Value] = observed if isinstance(observed, Mapping) else {}
+        sent: Mapping[str, Value] = applied if isinstance(applied, Mapping) else {}
+        for key in {*wanted, *sent}:
+            value, now = wanted.get(key, MISSING), real.get(key, MISSING)
+            kind = type(value)
+            plainly_equal = kind in _SCALARS and kind is type(now) and value == now
+            if self._brief and plainly_equal and not (shape.conceals and shape.child(key).hidden):
+                continue
+            one, other = self.pair(shape.child(key), (*path, key), value, sent.get(key, MISSING), now)
             left.append((key, one))
             right.append((key, other))
         return frozenset(left), frozenset(right)

@@ -14,7 +14,7 @@ from reconciler.engine.records import ignored_paths, needs_record, to_send
 from reconciler.engine.recovery import Recovery, natural_key, recover
 from reconciler.engine.safety import Limits, over_limits, short_lists
 from reconciler.engine.scheduler import deadlock, steps
-from reconciler.engine.shape import Shape, hidden, hidden_paths, pointed_ids, references, secrets, shape_of
+from reconciler.engine.shape import Shape, hidden, hidden_paths, pointed_ids, references, shape_of
 from reconciler.values import (
     Action,
     Address,
@@ -36,6 +36,7 @@ from reconciler.values import (
     Record,
     ReplaceOrder,
     Resource,
+    Secret,
     Settlement,
     Severity,
     Snapshot,
@@ -462,7 +463,7 @@ class _Planner:
         return tuple(found)
 
     def _note_undetectable(self, resource: Resource, traits: Traits) -> None:
-        if traits.secrets and any(secret.version is None for _, secret in secrets(resource.attributes)):
+        if traits.secrets and _has_secret_without_version(resource.attributes):
             self._undetectable.add(resource.address)
 
     @property
@@ -620,6 +621,14 @@ class _Planner:
 
     def _problem(self, address: Address, code: str, message: str, help: str | None = None) -> None:
         self.problems.append(Problem(code=code, message=message, address=address, help=help))
+
+
+def _has_secret_without_version(value: Value) -> bool:
+    if isinstance(value, Secret):
+        return value.version is None
+    if isinstance(value, Mapping):
+        return any(_has_secret_without_version(item) for item in value.values())
+    return isinstance(value, tuple) and any(_has_secret_without_version(item) for item in value)
 
 
 def _pointed_within(value: Value, path: Path, shape: Shape) -> Iterator[tuple[str, str]]:

@@ -33,6 +33,8 @@ def resolve(document: Document, id_of: Callable[[Address], str | None]) -> dict[
 
     def walk(value: Value) -> Value:
         match value:
+            case str() | int() | float() | None:
+                return value
             case Ref(to):
                 id = id_of(to)
                 return UNKNOWN if id is None else id

@@ -11,11 +11,16 @@ from reconciler.values import MISSING, Address, Document, Path, Ref, Secret, Tra
 
 @dataclass(slots=True)
 class Shape:
-    """The rules of one field and, below it, of the fields within; `conceals` says that a field below is hidden."""
+    """
+    The rules of one field and, below it, of the fields within.
+
+    `conceals` says that a field below is hidden, `points` that this field or one below is a reference.
+    """
 
     immutable: bool = False
     hidden: bool = False
     conceals: bool = False
+    points: bool = False
     unordered: bool = False
     key: str | None = None
     default: Value = MISSING
@@ -24,11 +29,11 @@ class Shape:
 
     def child(self, step: str | int) -> Shape:
         """The rules of the field `step` within; what is immutable or hidden is so to its depths."""
-        return self.children.get(step if isinstance(step, str) else "*") or self.children.get("*") or self._heir
-
-    @property
-    def _heir(self) -> Shape:
-        return _HEIRS[self.immutable, self.hidden]
+        children = self.children
+        if not children:
+            return _HEIRS[self.immutable, self.hidden]
+        found = children.get(step) if isinstance(step, str) else None
+        return found or children.get("*") or _HEIRS[self.immutable, self.hidden]
 
 
 _HEIRS: dict[tuple[bool, bool], Shape] = {
@@ -70,6 +75,7 @@ def _shape(key: _Key) -> Shape:
         _at(root, path).default = value
     for path, type in sorted(traits.references.items()):
         _at(root, path).reference = type
+        _at(root, path).points = True
     _pass_down(root)
     return root
 
@@ -86,6 +92,7 @@ def _pass_down(shape: Shape) -> None:
         child.hidden = child.hidden or shape.hidden
         _pass_down(child)
         shape.conceals = shape.conceals or child.hidden or child.conceals
+        shape.points = shape.points or child.points
 
 
 def fields(document: Value, path: Path = ()) -> Iterator[tuple[Path, Value]]:
@@ -108,6 +115,8 @@ def references(document: Document) -> tuple[Address, ...]:
 
 
 def _collect_references(value: Value, found: set[Address]) -> None:
+    if isinstance(value, str | int | None):
+        return
     if isinstance(value, Ref):
         found.add(value.to)
     elif isinstance(value, Mapping):
@@ -138,6 +147,8 @@ def by_key(items: Value, key: str) -> dict[str, Value] | None:
 
 def pointed_ids(document: Value, shape: Shape) -> Iterator[tuple[str, str]]:
     """(type, id) of every object that an observed or applied document points at."""
+    if not shape.points:
+        return
     if shape.reference is not None and isinstance(document, str):
         yield shape.reference, document
     elif isinstance(document, Mapping):

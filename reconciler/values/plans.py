@@ -112,7 +112,8 @@ class Options:
     What the caller asked of a plan.
 
     `targets` and `excludes` are addresses as written, `labels` the selector `-l`, `replace` addresses to be made
-    anew, `resend` addresses whose secrets are to be sent again.
+    anew, `resend` addresses whose secrets are to be sent again. `rebuild` takes objects back by their marks although
+    there is no state.
     """
 
     targets: frozenset[Address] = frozenset()
@@ -121,6 +122,7 @@ class Options:
     replace: frozenset[Address] = frozenset()
     resend: frozenset[Address] = frozenset()
     destroy: bool = False
+    rebuild: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
