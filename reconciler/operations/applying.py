@@ -364,7 +364,8 @@ class _Executor:
         applied = order.attributes if order is not None else {}
         traits = self._traits(step.address)
         key = natural_key(applied, traits)
-        alike = self._snapshot.objects.get(step.address.type, ()) if key is not None else ()
+        # Objects without a key look alike too: none of them is what this call makes.
+        alike = self._snapshot.objects.get(step.address.type, ())
         intent = intent_of(
             step,
             change,

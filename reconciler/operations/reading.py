@@ -176,10 +176,15 @@ class Reader:
             touched = records[address].touched
             assert touched is not None
             until = max(until, touched + self._settle_time(address))
+        recorded = {
+            (record.address.type, id)
+            for record in records.values()
+            for id in (record.id, *(each.id for each in record.deposed))
+        }
         for intent in intents:
-            objects = snapshot.objects.get(intent.address.type, ())
-            traits = self.catalog.traits(intent.address.type)
-            if intent.verb in CREATING and not traces(intent, objects, traits):
+            type = intent.address.type
+            objects = [each for each in snapshot.objects.get(type, ()) if (type, each.id) not in recorded]
+            if intent.verb in CREATING and not traces(intent, objects, self.catalog.traits(type)):
                 until = max(until, intent.at + self._settle_time(intent.address))
         return (until - snapshot.taken).total_seconds()
 

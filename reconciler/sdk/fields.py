@@ -80,13 +80,13 @@ def _name_or_id(value: object) -> object:
         if not is_name(value):
             raise PydanticCustomError(
                 "reference",
-                "a reference is the name of a manifest, or `{{id: …}}` for an object that is not managed here",
+                "a reference is the name of a manifest, or `{id: …}` for an object that is not managed here",
             )
         return value
     if isinstance(value, dict) and set(value) == {"id"} and isinstance(value["id"], str) and value["id"]:
         return value
     raise PydanticCustomError(
-        "reference", "a reference is the name of a manifest, or `{{id: …}}` for an object that is not managed here"
+        "reference", "a reference is the name of a manifest, or `{id: …}` for an object that is not managed here"
     )
 
 

@@ -150,7 +150,7 @@ class Opener:
             if not allowed.get(on_removal, True) and self.catalog.kinds(vendor)[kind].expand is None:
                 verb = "disabled" if on_removal is OnRemoval.DISABLE else "deleted"
                 others = [each.value for each in OnRemoval if allowed.get(each, True)]
-                message = f"`onRemoval` cannot be `{on_removal.value}`: a `{type}` cannot be {verb}"
+                message = f"`onRemoval` cannot be `{on_removal.value}`: objects of `{type}` cannot be {verb}"
                 help = f"possible values: {listed(others)}"
                 say(Fault(code="invalid-value", message=message, path=(*root, "onRemoval"), help=help))
         return Lifecycle(

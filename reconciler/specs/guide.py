@@ -28,7 +28,8 @@ class Trail:
     Where an error lies.
 
     `path` leads to it in the data and `annotation` is the type wanted there. `keys` are those of the mapping that
-    holds the last step, `field` its description. `arms` are the untagged unions passed: their path and the arm tried.
+    holds the last step, `field` its description. `tags` are the values by which the forms wanted there are told apart,
+    `arms` the untagged unions passed: their path and the arm tried.
     `of_key` says that the error is about a key, not its value.
     """
 
@@ -36,6 +37,7 @@ class Trail:
     annotation: object
     keys: frozenset[str]
     field: FieldInfo | None
+    tags: tuple[str, ...]
     arms: tuple[tuple[Path, str], ...]
     of_key: bool
 
@@ -75,7 +77,10 @@ def follow(model: object, place: Sequence[str | int], data: Node) -> Trail:
             continue
         path.append(step)
         here = here[step] if _has(here, step) else None  # type: ignore[index]  # `_has` pairs them
-    return Trail(path=tuple(path), annotation=wanted, keys=keys, field=field, arms=tuple(arms), of_key=of_key)
+    tags = tuple(tag for arm in arms_of(wanted) for tag in _tags(arm, discriminator))
+    return Trail(
+        path=tuple(path), annotation=wanted, keys=keys, field=field, tags=tags, arms=tuple(arms), of_key=of_key
+    )
 
 
 def fields_of(annotation: object) -> dict[str, FieldInfo] | None:
@@ -91,12 +96,6 @@ def arms_of(annotation: object) -> tuple[object, ...]:
         return ()
     arms = tuple(each for each in get_args(annotation) if each is not type(None))
     return arms if len(arms) > 1 else ()
-
-
-def tags_of(annotation: object) -> dict[str, object]:
-    """For a union of models told apart by a key with constant values: each value and its model."""
-    bare, discriminator = _bare(annotation, None)
-    return {tag: arm for arm in arms_of(bare) for tag in _tags(arm, discriminator)}
 
 
 def choices_of(annotation: object) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from reconciler.specs.envelope import Envelope, Opener
 from reconciler.specs.files import find, read_bytes
 from reconciler.specs.kinds import Frozen, ReadyKind
 from reconciler.specs.merge import merged
-from reconciler.specs.overlay import Overlays, identity_of, read_overlays
+from reconciler.specs.overlay import Overlays, read_overlays
 from reconciler.specs.place import Place
 from reconciler.specs.project import Project
 from reconciler.specs.reader import Reading, hidden_character, read
@@ -55,6 +55,7 @@ class Manifests:
         self._complained: dict[str, set[Mark]] = {}
         self._perhaps: set[str] = set()
         self._references: list[Reference] = []
+        self._nameless: list[tuple[Place, Reference]] = []
         self._makers: dict[Address, Address] = {}
         self._strange_vendors: set[str] = set()
 
@@ -94,6 +95,10 @@ class Manifests:
         for reference in self._references:
             if reference.target not in known and reference.target.name not in perhaps:
                 self._say_about(unknown_reference(reference, known))
+        for place, reference in self._nameless:
+            if reference.target not in known and reference.target.name not in perhaps:
+                problem = unknown_reference(reference, known)
+                self.problems.append(replace(problem, address=None, mark=place.mark(("spec", *reference.path))))
         for problem in circles(self._references):
             self._say_about(problem)
         self._check_objects()
@@ -113,7 +118,7 @@ class Manifests:
                 data = self._substituted(data, tree)
             for overlay in overlays:
                 data = merged(data, self._substituted(overlay.data, overlay))
-            self._read_manifest(data, place, broken=data is not tree.data and identity_of(data) is None)
+            self._read_manifest(data, place)
 
     def _substituted(self, data: Node, tree: Tree) -> Node:
         """The manifest with `{var: …}` replaced everywhere but in what it is addressed by."""
@@ -135,7 +140,7 @@ class Manifests:
             self._complained.setdefault(tree.file, set()).update((mark, whole or mark))
         return result
 
-    def _read_manifest(self, data: Node, place: Place, *, broken: bool) -> None:
+    def _read_manifest(self, data: Node, place: Place) -> None:
         envelope = self._opener.open(data)
         address = envelope.address
         before = len(self.problems)
@@ -161,11 +166,15 @@ class Manifests:
             self._say(place, finding.code, finding.message, path, finding.help, at_key=finding.at_key, address=address)
         self._check_secrets(frozen, place, address)
         self._check_shown_name(spec, ready, place, address)
-        if address is None or not self._register(address, place):
+        if address is None:
+            vendor, _, kind = envelope.type.partition("/")
+            holder = Address(vendor, kind, "")
+            self._nameless += [(place, Reference(holder, path, target)) for path, target in frozen.references]
+            return
+        if not self._register(address, place):
             return
         self._references += [Reference(address, path, target) for path, target in frozen.references]
-        own = self._faults_within(before, place)
-        if own or broken:
+        if self._faults_within(before, place):
             if ready.kind.expand is not None:
                 self._perhaps.add(address.name)
             return

@@ -66,10 +66,9 @@ class Sources:
         if file not in self._files:
             try:
                 with (self._root / file).open("rb") as opened:
-                    text = opened.read(MAX_BYTES).decode("utf-8", "replace")
+                    self._files[file] = _lines(opened.read(MAX_BYTES).decode("utf-8", "replace"))
             except (OSError, ValueError):
-                text = ""
-            self._files[file] = _lines(text)
+                self._files[file] = []
         return self._files[file]
 
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from reconciler.specs.guide import Trail, choices_of, follow, tags_of
+from reconciler.sdk.fields import SECRET_SOURCES
+from reconciler.specs.guide import Trail, choices_of, follow
 from reconciler.specs.tree import Node, at
 from reconciler.specs.words import called, did_you_mean, listed, near_miss, shown
 from reconciler.values import Path
@@ -77,7 +78,15 @@ def findings(error: ValidationError, model: object, data: Node, *, root: str = "
     """
     details = error.errors(include_url=False)
     pairs = [(each, follow(model, each["loc"], data)) for each in details]
-    found = [_finding(each, trail, data, root) for each, trail in _without_idle_arms(pairs)]
+    found = [_finding(each, trail, data, root) for each, trail in pairs if not trail.arms]
+    unions: dict[Path, dict[str, list[tuple[ErrorDetails, Trail]]]] = {}
+    for each, trail in pairs:
+        if trail.arms:
+            union, label = trail.arms[0]
+            unions.setdefault(union, {}).setdefault(label, []).append((each, trail))
+    for union, arms in unions.items():
+        either = _either(union, arms, data, root)
+        found += [either] if either else [_finding(each, trail, data, root) for each, trail in _meant(arms)]
     return _without_echoes(found)
 
 
@@ -89,9 +98,10 @@ def _finding(error: ErrorDetails, trail: Trail, data: Node, root: str) -> Findin
         key = str(path[-1])
         holder = called(path[:-1], root)
         present = _keys_at(data, path[:-1])
-        near = did_you_mean(key, trail.keys - present, what="further keys")
+        near = near_miss(key, trail.keys - present) or near_miss(key, trail.keys)
+        help = f"did you mean `{near}`?" if near else did_you_mean(key, trail.keys - present, what="further keys")
         return Finding(
-            code="unknown-key", message=f"`{holder}` has no key `{shown(key)}`", path=path, help=near, at_key=True
+            code="unknown-key", message=f"`{holder}` has no key `{shown(key)}`", path=path, help=help, at_key=True
         )
     if kind == "missing":
         if isinstance(path[-1], int):
@@ -100,8 +110,7 @@ def _finding(error: ErrorDetails, trail: Trail, data: Node, root: str) -> Findin
         return Finding(code="missing-key", message=message, path=path, help=description)
     if kind == "union_tag_not_found":
         key = context["discriminator"].strip("'")
-        tags = tags_of(trail.annotation)
-        help = f"known values: {listed(sorted(tags))}" if tags else None
+        help = f"known values: {listed(trail.tags)}" if trail.tags else None
         message = f"{name} lacks the key `{key}`"
         return Finding(code="missing-key", message=message, path=(*path, key), help=help, unread=path)
     if kind == "union_tag_invalid":
@@ -109,7 +118,7 @@ def _finding(error: ErrorDetails, trail: Trail, data: Node, root: str) -> Findin
         choices = re.findall(r"'([^']*)'", context["expected_tags"])
         return replace(_not_chosen((*path, key), str(context["tag"]), choices, root), unread=path)
     if kind in ("literal_error", "enum"):
-        choices = list(choices_of(trail.annotation)) or re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        choices = _choices(error, trail)
         value = _value(data, path)
         if not isinstance(value, str):
             return _wrong_type(path, f"one of {listed(choices)}", value, root, description)
@@ -127,8 +136,14 @@ def _finding(error: ErrorDetails, trail: Trail, data: Node, root: str) -> Findin
     )
 
 
+def _choices(error: ErrorDetails, trail: Trail) -> list[str]:
+    """The words that would have been right, from the model or else from what pydantic says of it."""
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    return list(choices_of(trail.annotation)) or re.findall(r"'([^']*)'", expected)
+
+
 def _not_chosen(path: Path, value: str, choices: Iterable[str], root: str) -> Finding:
-    known = sorted(choices)
+    known = list(choices)
     near = near_miss(value, known)
     said = f" `{value}`" if _QUOTABLE.match(value) else " this"
     help = f"did you mean `{near}`?" if near is not None else f"known values: {listed(known)}"
@@ -178,7 +193,9 @@ def _of_vendor(code: str, message: str, path: Path, name: str, data: Node) -> Fi
             message = f"{name} must be the name of a manifest"
             help = "to use an object that is not managed here, write `{id: …}`"
     elif code == "secret-reference":
-        message = f"{name}: {message}"
+        places = message.startswith("a secret reference names one place")
+        message = f"{name} must name one place where the secret is kept" if places else f"{name}: {message}"
+        help = "write one of " + ", ".join(f"`{{{each}: …}}`" for each in SECRET_SOURCES)
     # A model's message without context reaches us with its braces still doubled.
     message = message.replace("{{", "{").replace("}}", "}").removesuffix(".")
     return Finding(code=re.sub(r"[^a-z0-9]+", "-", code.lower()), message=message, path=path, help=help)
@@ -188,7 +205,7 @@ def _sentence(error: ErrorDetails, name: str) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind in _COMPARED:
         word, key = _COMPARED[kind]
-        return f"{name} must be {word} {context[key]}"
+        return f"{name} must be {word} {context[key]:g}"
     if kind in _COUNTED:
         word, key, what = _COUNTED[kind]
         number = context[key]
@@ -227,18 +244,32 @@ def _first_line(trail: Trail) -> str | None:
     return line or None
 
 
-def _without_idle_arms(pairs: list[tuple[ErrorDetails, Trail]]) -> list[tuple[ErrorDetails, Trail]]:
-    """For each union without a tag only the errors of the arm that was probably meant."""
-    unions: dict[Path, dict[str, list[tuple[ErrorDetails, Trail]]]] = {}
-    for error, trail in pairs:
-        if trail.arms:
-            union, label = trail.arms[0]
-            unions.setdefault(union, {}).setdefault(label, []).append((error, trail))
-    kept = {id(error) for arms in unions.values() for error, _ in _meant(arms)}
-    return [(error, trail) for error, trail in pairs if not trail.arms or id(error) in kept]
+def _either(union: Path, arms: dict[str, list[tuple[ErrorDetails, Trail]]], data: Node, root: str) -> Finding | None:
+    """One sentence for a union without a tag when the value is of no type that any arm wants."""
+    wanted: list[str] = []
+    words: list[str] = []
+    for errors in arms.values():
+        error, trail = errors[0]
+        if len(errors) > 1 or trail.path != union:
+            return None
+        if error["type"] in ("literal_error", "enum"):
+            words += _choices(error, trail)
+        elif error["type"] in _WANTED:
+            wanted.append(_WANTED[error["type"]])
+        else:
+            return None
+    value = _value(data, union)
+    if words and not wanted:
+        return _not_chosen(union, str(value), words, root)
+    every = " or ".join(dict.fromkeys([*wanted, *(f"`{each}`" for each in words)]))
+    near = near_miss(value, words) if isinstance(value, str) else None
+    found = _wrong_type(union, every, value, root, None)
+    return replace(found, help=f"did you mean `{near}`?") if near else found
 
 
 def _meant(arms: dict[str, list[tuple[ErrorDetails, Trail]]]) -> list[tuple[ErrorDetails, Trail]]:
+    """The errors of the arm that was probably meant: one whose type fits, and then the one with the fewest."""
+
     def unlikely(errors: list[tuple[ErrorDetails, Trail]]) -> tuple[bool, bool, int]:
         union = errors[0][1].arms[0][0]
         return (
