@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test test-all lint types floors benchmarks clean
+.PHONY: help demo test test-all test-slow lint types floors benchmarks clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -21,10 +21,12 @@ demo: $(VENV)/.installed  ## A guided run of everything against emulated vendors
 test: $(VENV)/.installed  ## The tests, in a few minutes
 	$(BIN)/python -m pytest -n auto -m 'not slow'
 
-test-all: $(VENV)/.installed  ## The tests, the slow suites, coverage and mutants
-	$(BIN)/python -m pytest -n auto
+test-all: test test-slow  ## The tests and the slow suites
+
+test-slow: $(VENV)/.installed  ## Only what `test` leaves out: all kills, thousands of worlds, coverage, mutants
+	$(BIN)/python -m pytest -n auto -m slow
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto tests/engine
-	$(BIN)/python -m pytest -n auto tests/engine tests/values tests/sdk -m 'not slow' \
+	$(BIN)/python -m pytest -n auto tests/engine tests/values tests/sdk \
 		--cov=reconciler.values --cov=reconciler.engine --cov=reconciler.sdk --cov-branch --cov-fail-under=100
 	$(BIN)/python tests/engine/check_mutants.py
 

@@ -1,0 +1,108 @@
+"""Every command that a page shows is run, in order, and does what the page says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docs_stage import ROOT, Scene, blocks, commands, environ, fits, pages, plain, scenes, terminal
+
+SCENES = [
+    # The README is what everybody types; the other pages take minutes.
+    pytest.param(scene, id=f"{scene.page}-{scene.number}", marks=() if scene.page == "README.md" else pytest.mark.slow)
+    for page in pages()
+    for scene in scenes(page)
+]
+_INLINE = re.compile(r"`(reconciler(?: [^`]+)?)`")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_commands_of_a_page_do_what_it_says(scene: Scene, tmp_path: Path) -> None:
+    with terminal(tmp_path, scene.start) as shell:
+        for block in scene.blocks:
+            if block.language == "diff" and block.words:
+                shell.edit(block.words, block.lines)
+            elif block.language == "yaml" and block.words:
+                shell.write(block.words, "\n".join((*block.lines, "")))
+            for command in commands(block) if block.language == "console" else ():
+                code, printed = shell.run(command)
+
+                assert code == command.code, f"{scene.page}:{command.at}: {command.text}\n{printed}"
+                shown, found = plain("\n".join(command.shown)), plain(printed)
+                assert not shown or fits(shown, found), f"{scene.page}:{command.at}: {command.text}\n{printed}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_that_is_not_run_says_why(page: Path) -> None:
+    silent = [
+        f"{page.name}:{block.at}"
+        for block in blocks(page)
+        if block.language not in {"console", "text"}
+        and any(re.match(r"(\$ )?reconciler ", line) for line in block.lines)
+        and not block.words.startswith("not-run: ")
+    ]
+
+    assert silent == []
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, str]:
+    """The help of every command, by its words."""
+
+    def help_of(*words: str) -> str:
+        ended = subprocess.run(
+            [sys.executable, "-m", "reconciler", *words, "--help"],
+            env=environ(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return ended.stdout
+
+    found = {"": help_of()}
+    for name in re.findall(r"^  ([a-z]+)  +[A-Z]", found[""], re.MULTILINE):
+        found[name] = help_of(name)
+    for name in re.findall(r"^  ([a-z]+)  +[A-Z]", found["state"], re.MULTILINE):
+        found[f"state {name}"] = help_of("state", name)
+    return found
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_that_is_only_named_exists_with_its_options(page: Path, known: dict[str, str]) -> None:
+    wrong = []
+    for text in _INLINE.findall(page.read_text(encoding="utf-8")):
+        words = text.split()[1:]
+        while words and words[0].startswith("-"):
+            words = words[2:] if words[0] in {"-e", "-C"} else words[1:]
+        name = " ".join(words[:2]) if " ".join(words[:2]) in known else " ".join(words[:1])
+        options = [word.partition("=")[0] for word in words if word.startswith("-")]
+        if name not in known or any(not re.search(rf"(?<!\S){option}\b", known[name]) for option in options):
+            wrong.append(text)
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_fits_into_eighty_columns(page: Path) -> None:
+    wide = [
+        f"{page.name}:{number}"
+        for block in blocks(page)
+        for number, line in enumerate(block.lines, block.at + 1)
+        # What the program prints is as wide as it prints it.
+        if len(line) > 80 and (block.language != "console" or line.startswith(("$ ", "> ")))
+        if block.language != "text"
+    ]
+
+    assert wide == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = [each for each in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text) if "://" not in each]
+
+    assert [each for each in targets if not (page.parent / each).exists()] == []
