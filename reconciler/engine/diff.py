@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from reconciler.engine.shape import Shape, by_key, shape_of, visible
+from reconciler.engine.shape import Shape, by_key, holds_hidden, shape_of, visible
 from reconciler.values import HIDDEN, MISSING, UNKNOWN, Blank, Document, FieldChange, Path, Traits, Value, dotted
 
 Form: TypeAlias = object
@@ -178,7 +178,7 @@ class _Walk(_Rules):
             yield from self._compare_list(shape, path, wanted, applied, observed)
         elif form(visible(wanted, shape), shape) != form(observed, shape):
             yield _change(shape, path, observed, wanted)
-        elif shape.conceals:
+        elif holds_hidden(wanted, shape) or holds_hidden(applied, shape):
             yield from self._compare_hidden(shape, path, wanted, applied)
 
     def _compare_mapping(
@@ -267,7 +267,7 @@ class _Forms(_Rules):
             return MISSING, form(observed, shape)
         if isinstance(wanted, tuple) and not shape.unordered:
             return self._list(shape, path, wanted, applied, observed)
-        if shape.conceals:
+        if holds_hidden(wanted, shape) or holds_hidden(applied, shape):
             left, right = self._hidden(shape, path, wanted, applied)
             return (form(visible(wanted, shape), shape), left), (form(observed, shape), right)
         return form(wanted, shape), form(observed, shape)

@@ -494,15 +494,9 @@ class _Planner:
             policy = OnRemoval.DELETE if traits.deletes or policy is not OnRemoval.FORGET else policy
         elif record.retired is not None:
             return change
-        match policy:
-            case OnRemoval.FORGET:
-                return replace(change, action=Action.FORGET, reasons=(reason,))
-            case OnRemoval.REPORT:
-                return replace(change, action=Action.RETIRE, reasons=(reason,))
-            case OnRemoval.DISABLE:
-                return replace(change, action=Action.DISABLE, reasons=(reason,))
-            case OnRemoval.DELETE:
-                return self._delete(change, record, reason, traits)
+        if policy is OnRemoval.DELETE:
+            return self._delete(change, record, reason, traits)
+        return replace(change, action=_LEAVING[policy], reasons=(reason,))
 
     def _delete(self, change: Change, record: Record, reason: Reason, traits: Traits) -> Change:
         if record.lifecycle.prevent_destroy:
@@ -587,9 +581,7 @@ class _Planner:
         }
         if not going:
             return
-        updated = {
-            (change.address.type, change.id): change for change in listed if change.action is Action.UPDATE
-        }
+        updated = {(change.address.type, change.id): change for change in listed if change.action is Action.UPDATE}
         for type, objects in sorted(self._snapshot.objects.items()):
             traits = self._traits(type)
             if traits.job:
@@ -637,6 +629,13 @@ def _pointed_within(value: Value, path: Path, shape: Shape) -> Iterator[tuple[st
         shape = shape.child(step)
     return pointed_ids(value, shape)
 
+
+_LEAVING: Mapping[OnRemoval, Action] = {
+    OnRemoval.FORGET: Action.FORGET,
+    OnRemoval.REPORT: Action.RETIRE,
+    OnRemoval.DISABLE: Action.DISABLE,
+}
+"""What is done about an object that stays although its manifest is gone."""
 
 _ANEW = frozenset(
     {

@@ -83,9 +83,7 @@ def _removal(change: Change, id: str | None) -> Step:
     return Step(name=name, address=change.address, verb=Verb.DELETE, id=id)
 
 
-def _after_needs(
-    change: Change, step: str | None, makes: Mapping[Address, str], waits: dict[str, set[str]]
-) -> None:
+def _after_needs(change: Change, step: str | None, makes: Mapping[Address, str], waits: dict[str, set[str]]) -> None:
     """A document is sent, or remembered, when the ids in it are known."""
     if change.resource is not None and step is not None:
         for needed in references(change.resource.attributes):

@@ -166,7 +166,7 @@ def hidden(document: Value, shape: Shape, path: Path = ()) -> Iterator[tuple[Pat
     Items of a keyed list are named by their key; an unordered list that conceals something counts as a whole, since
     its positions mean nothing.
     """
-    if shape.hidden or (shape.unordered and shape.conceals and isinstance(document, tuple)):
+    if shape.hidden or (shape.unordered and holds_hidden(document, shape)):
         yield path, shape, document
     elif not shape.conceals:
         return
@@ -189,6 +189,11 @@ def resendable_paths(document: Document, traits: Traits) -> tuple[str, ...]:
     if not traits.updates or traits.job:
         return ()
     return tuple(dotted(path) for path, shape, _ in hidden(document, shape_of(traits)) if not shape.immutable)
+
+
+def holds_hidden(value: Value, shape: Shape) -> bool:
+    """Whether some field of this value is one that the vendor does not give back."""
+    return shape.conceals and visible(value, shape) != value
 
 
 def visible(value: Value, shape: Shape) -> Value:

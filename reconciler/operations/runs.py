@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reconciler.operations.failures import Denied, Failure
 from reconciler.operations.state import read_state
@@ -15,15 +16,18 @@ def runs(workspace: Workspace, address: Address | None = None) -> Iterator[tuple
     """
     Runs of one recorded object, or of all, newest first within each.
 
-    Raises `Failure` when the address has no record or the vendor cannot be read, `Denied` for refused credentials.
+    A message is given without the secrets that it may quote. Raises `Failure` when the address has no record or the
+    vendor cannot be read, `Denied` for refused credentials.
     """
     records = read_state(workspace).records
     if address is not None and address not in records:
         raise Failure(f"the state has no record of `{address}`", help="`reconciler state list` shows what it has")
+    workspace.learn()
     for each in sorted(records) if address is None else [address]:
         try:
             for run in workspace.session(each.vendor).runs(records[each]):
-                yield each, run
+                message = workspace.redact(run.message) if run.message is not None else None
+                yield each, replace(run, message=message)
         except (CredentialsRefused, PermissionRefused) as error:
             raise Denied(error.message) from None
         except VendorError as error:

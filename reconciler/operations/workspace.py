@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
 from reconciler import providers
 from reconciler.backend import Backend, Holder
 from reconciler.engine.safety import Limits
+from reconciler.engine.shape import secrets
 from reconciler.operations.clock import Clock, SystemClock
 from reconciler.operations.failures import Invalid
 from reconciler.operations.progress import Progress, Silent
@@ -159,6 +160,17 @@ class Workspace:
         for transport in self._transports:
             transport.hide(value)
         return value
+
+    def learn(self) -> None:
+        """
+        Know the manifests' secrets that are at hand, so that a vendor's own words can be shown without them.
+
+        What cannot be loaded or read is passed over: a vendor that was never told a secret cannot repeat it.
+        """
+        with suppress(Invalid):
+            for resource in self.load().desired.resources.values():
+                for _, secret in secrets(resource.attributes):
+                    self.missing(secret)
 
     def redact(self, text: str) -> str:
         """The text without any secret that was revealed, or that a vendor gave us."""

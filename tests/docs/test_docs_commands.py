@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import click
 import pytest
-from docs_stage import ROOT, Scene, blocks, commands, environ, fits, pages, plain, scenes, terminal
+from docs_stage import ROOT, Scene, blocks, commands, fits, pages, plain, scenes, terminal
+
+from reconciler.cli.main import program
 
 SCENES = [
     # The README is what everybody types; the other pages take minutes.
@@ -53,21 +54,15 @@ def test_a_command_that_is_not_run_says_why(page: Path) -> None:
 def known() -> dict[str, str]:
     """The help of every command, by its words."""
 
-    def help_of(*words: str) -> str:
-        ended = subprocess.run(
-            [sys.executable, "-m", "reconciler", *words, "--help"],
-            env=environ(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return ended.stdout
-
-    found = {"": help_of()}
-    for name in re.findall(r"^  ([a-z]+)  +[A-Z]", found[""], re.MULTILINE):
-        found[name] = help_of(name)
-    for name in re.findall(r"^  ([a-z]+)  +[A-Z]", found["state"], re.MULTILINE):
-        found[f"state {name}"] = help_of("state", name)
+    top = click.Context(program, info_name="reconciler")
+    found = {"": program.get_help(top)}
+    for name in program.list_commands(top):
+        command = program.get_command(top, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=top)
+        found[name] = command.get_help(context)
+        for inner in command.commands.values() if isinstance(command, click.Group) else ():
+            found[f"{name} {inner.name}"] = inner.get_help(click.Context(inner, parent=context))
     return found
 
 

@@ -6,6 +6,7 @@ its aliases the manifest's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TypeAlias
 
 from pydantic import BaseModel
@@ -26,20 +27,28 @@ def read(model: type[BaseModel], row: Row) -> dict[str, Value]:
     is the same as absent. A secret is dropped even when it is echoed: whether it is given back is undocumented.
     """
     document: dict[str, Value] = {}
-    for name, field in model.model_fields.items():
-        if row.get(name) is None or any(isinstance(each, Sensitive) for each in field.metadata):
+    for name, key, within in _readable(model):
+        inner = row.get(name)
+        if inner is None:
             continue
-        inner = row[name]
-        key = field.alias or name
-        if (
-            isinstance(field.annotation, type)
-            and issubclass(field.annotation, BaseModel)
-            and isinstance(inner, Mapping)
-        ):
-            document[key] = read(field.annotation, inner)
-        else:
-            document[key] = value(inner)
+        document[key] = read(within, inner) if within is not None and isinstance(inner, Mapping) else value(inner)
     return document
+
+
+@cache
+def _readable(model: type[BaseModel]) -> tuple[tuple[str, str, type[BaseModel] | None], ...]:
+    """The API's name and the manifest's of every field that is no secret, and its model if it has one."""
+    return tuple(
+        (
+            name,
+            field.alias or name,
+            field.annotation
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+            else None,
+        )
+        for name, field in model.model_fields.items()
+        if not any(isinstance(each, Sensitive) for each in field.metadata)
+    )
 
 
 def value(json: object) -> Value:

@@ -1,0 +1,42 @@
+"""Fixtures that tests of every room may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from world import Theatre, World, vendors
+
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - every folder within it has a name of its own
+
+
+@pytest.fixture(scope="session")
+def theatre() -> Iterator[Theatre]:
+    """The vendors, started once."""
+    theatre = Theatre()
+    yield theatre
+    theatre.close()
+
+
+@pytest.fixture
+def project_folder(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder, in memory where the system has a place for that: what is written is not written to last."""
+    if not _IN_MEMORY.is_dir():
+        yield tmp_path
+        return
+    with TemporaryDirectory(dir=_IN_MEMORY, prefix="reconciler-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def world(project_folder: Path, theatre: Theatre) -> World:
+    """An empty project that may use every vendor, and vendors that hold nothing."""
+    return World(project_folder, theatre, vendors())
+
+
+@pytest.fixture
+def world_of(project_folder: Path, theatre: Theatre) -> Callable[..., World]:
+    """Makes the empty project that uses the vendors with these names."""
+    return lambda *names: World(project_folder, theatre, names)

@@ -1,0 +1,198 @@
+"""What is applied while the process dies: manifests before and after, at every vendor that is described for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from program import CONTENT, lake, manifest
+from world import Stage
+
+Manifests = Sequence[Mapping[str, object]]
+SECRET: Mapping[str, object] = {"env": "RECONCILER_SECRET_CANARY"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """
+    One apply to be killed.
+
+    `before` is applied in peace, then `meanwhile` happens at the vendor; `after` is what the killed apply wants.
+    `collections` says where the emulator keeps each kind. `hurried` lets the vendor's time pass by readings and the
+    program's by resting, for vendors whose writes take effect later. `alone` makes one step after the other.
+    """
+
+    name: str
+    vendor: str
+    after: Manifests
+    before: Manifests | None = None
+    switches: Mapping[str, str] = field(default_factory=dict)
+    collections: Mapping[str, str]
+    jobs: bool = False
+    hurried: bool = False
+    alone: bool = False
+    meanwhile: Callable[[Stage], object] = lambda _stage: None
+
+    def under(self, **switches: str) -> Scenario:
+        """The same with switches of the vendor moved."""
+        words = ",".join(f"{name}={position}" for name, position in switches.items())
+        return replace(self, name=f"{self.name}[{words}]", switches={**self.switches, **switches})
+
+    def one_by_one(self) -> Scenario:
+        """The same with one step after the other."""
+        return replace(self, name=f"{self.name}-alone", alone=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# --- Didomi ---
+
+DIDOMI: Mapping[str, str] = {"Destination": "destinations", "ExportConfig": "configs", "Integration": "integrations"}
+
+
+def _archive(version: str = "1", **more: object) -> dict[str, object]:
+    config = {"projectId": "example", "bucketName": "example-drop", "key": {**SECRET, "version": version}}
+    return manifest(
+        "Destination",
+        "archive",
+        {"typeId": "gcp-storage", "config": config, **more},
+        on_removal="delete",
+    )
+
+
+def _daily(destinations: Sequence[str], **more: object) -> dict[str, object]:
+    spec = {"name": "Daily", "description": "consents", "data": CONTENT, "destinations": destinations, **more}
+    return manifest("ExportConfig", "daily", spec, on_removal="disable")
+
+
+def _market(account: str = "110987654321", data: Sequence[str] = ("users",)) -> dict[str, object]:
+    spec = {"typeId": "batch-exports-s3", "authentication": {"accountId": account}, "properties": {"data": data}}
+    return manifest("Integration", "market", spec, on_removal="delete")
+
+
+_ALL = (lake(), _archive(), _daily(["lake", "archive"]), _market())
+
+CREATE = Scenario(name="create", vendor="didomi", after=_ALL, collections=DIDOMI)
+UPDATE = Scenario(
+    name="update",
+    vendor="didomi",
+    before=_ALL,
+    after=(
+        lake(name="Consent lake"),
+        _archive("2", description="anew"),
+        _daily(["archive"], data={"users": {"enabled": True}, "proofs": {"enabled": True}}),
+        _market(data=("users", "proofs")),
+    ),
+    collections=DIDOMI,
+)
+REPLACE = Scenario(
+    name="replace",
+    vendor="didomi",
+    before=_ALL,
+    after=(lake("310987654321"), _archive(), _daily(["lake", "archive"]), _market("410987654321")),
+    collections=DIDOMI,
+)
+REMOVE = Scenario(
+    name="remove",
+    vendor="didomi",
+    before=(lake(), _archive(), _daily(["lake"]), _market()),
+    after=(),
+    collections=DIDOMI,
+)
+
+# --- Harbor ---
+
+HARBOR: Mapping[str, str] = {"Account": "accounts", "Cargo": "cargoes", "Route": "routes"}
+
+
+def _account(endpoint: str = "quay.example.com", key: str = "NORTH") -> dict[str, object]:
+    spec = {"endpoint": endpoint, "accessKey": key, "secretKey": SECRET}
+    return manifest("Account", "north", spec, vendor="harbor", on_removal="delete")
+
+
+def _cargo(datasets: Sequence[str] = ("wheat",)) -> dict[str, object]:
+    return manifest("Cargo", "grain", {"datasets": datasets}, vendor="harbor", on_removal="delete")
+
+
+def _route(hours: int = 6, **more: object) -> dict[str, object]:
+    spec = {"account": "north", "cargo": "grain", "schedule": {"everyHours": hours}, **more}
+    return manifest("Route", "northern", spec, vendor="harbor", on_removal="delete")
+
+
+def _shipment(datasets: Sequence[str] = ("rye",)) -> dict[str, object]:
+    spec = {
+        "endpoint": "pier.example.com",
+        "accessKey": "SOUTH",
+        "secretKey": SECRET,
+        "datasets": datasets,
+        "schedule": {"everyHours": 12},
+    }
+    return manifest("Shipment", "southern", spec, vendor="harbor", on_removal="delete")
+
+
+_FLEET = (_account(), _cargo(), _route(), _shipment())
+
+HARBOR_CREATE = Scenario(name="harbor-create", vendor="harbor", after=_FLEET, collections=HARBOR, hurried=True)
+HARBOR_UPDATE = Scenario(
+    name="harbor-update",
+    vendor="harbor",
+    before=_FLEET,
+    after=(_account(key="NORTH-2"), _cargo(), _route(8, enabled=False), _shipment()),
+    collections=HARBOR,
+    hurried=True,
+)
+HARBOR_CHAIN = Scenario(
+    name="harbor-chain",
+    vendor="harbor",
+    before=_FLEET,
+    after=(_account("new.example.com"), _cargo(("oats",)), _route(), _shipment(("rye", "barley"))),
+    collections=HARBOR,
+    hurried=True,
+)
+HARBOR_REMOVE = Scenario(
+    name="harbor-remove",
+    vendor="harbor",
+    before=_FLEET,
+    after=(),
+    collections=HARBOR,
+    hurried=True,
+)
+
+# --- Quarry ---
+
+QUARRY: Mapping[str, str] = {"Extract": "extracts"}
+
+
+def _extract(table: str, columns: Sequence[str] = ("id",)) -> dict[str, object]:
+    spec = {"table": table, "bucket": "stones", "path": f"daily/{table}", "columns": columns, "key": SECRET}
+    return manifest("Extract", table, spec, vendor="quarry")
+
+
+_STONES = (_extract("granite"), _extract("marble"))
+
+QUARRY_RUN = Scenario(name="quarry-run", vendor="quarry", after=_STONES, collections=QUARRY, jobs=True, hurried=True)
+QUARRY_AGAIN = Scenario(
+    name="quarry-again",
+    vendor="quarry",
+    before=_STONES,
+    after=(_extract("granite", ("id", "tons")), _extract("marble")),
+    # The table `marble` has newer data by then, and other columns of `granite` are wanted.
+    meanwhile=lambda stage: stage.emulator.touch("marble"),  # type: ignore[attr-defined]  # Quarry's own console
+    collections=QUARRY,
+    jobs=True,
+    hurried=True,
+)
+
+SCENARIOS = (
+    CREATE,
+    UPDATE,
+    REPLACE,
+    REMOVE,
+    HARBOR_CREATE,
+    HARBOR_UPDATE,
+    HARBOR_CHAIN,
+    HARBOR_REMOVE,
+    QUARRY_RUN,
+    QUARRY_AGAIN,
+)
