@@ -1,20 +1,25 @@
-"""Fixtures that tests of every room may ask for."""
+"""Fixtures that tests of every room may ask for; what they need is imported when somebody asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
-from world import Theatre, World, vendors
+
+if TYPE_CHECKING:
+    from world import Theatre, World
 
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - every folder within it has a name of its own
 
 
 @pytest.fixture(scope="session")
 def theatre() -> Iterator[Theatre]:
-    """The vendors, started once."""
+    """The vendors, each started once."""
+    from world import Theatre  # noqa: PLC0415 - most tests need no world
+
     theatre = Theatre()
     yield theatre
     theatre.close()
@@ -31,12 +36,16 @@ def project_folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def world(project_folder: Path, theatre: Theatre) -> World:
-    """An empty project that may use every vendor, and vendors that hold nothing."""
-    return World(project_folder, theatre, vendors())
+def world_of(project_folder: Path, theatre: Theatre) -> Callable[..., World]:
+    """Makes the empty project that uses the vendors with these names."""
+    from world import World  # noqa: PLC0415 - most tests need no world
+
+    return lambda *names: World(project_folder, theatre, names)
 
 
 @pytest.fixture
-def world_of(project_folder: Path, theatre: Theatre) -> Callable[..., World]:
-    """Makes the empty project that uses the vendors with these names."""
-    return lambda *names: World(project_folder, theatre, names)
+def world(world_of: Callable[..., World]) -> World:
+    """An empty project that may use every vendor, and vendors that hold nothing."""
+    from world import vendors  # noqa: PLC0415 - most tests need no world
+
+    return world_of(*vendors())

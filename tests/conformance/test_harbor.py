@@ -10,8 +10,8 @@ from world import Stage, Status, World
 from reconciler.values import Action, Address, Options, OutcomeStatus, ReasonCode
 
 SECRET = {"env": "RECONCILER_SECRET_CANARY"}
-ACCOUNT = {"endpoint": "quay.example.com", "accessKey": "NORTH", "secretKey": SECRET}
-ROUTE = {"account": "north", "cargo": "north", "schedule": {"everyHours": 6}}
+ACCOUNT: dict[str, object] = {"endpoint": "quay.example.com", "accessKey": "NORTH", "secretKey": SECRET}
+ROUTE: dict[str, object] = {"account": "north", "cargo": "north", "schedule": {"everyHours": 6}}
 
 
 def manifest(kind: str, spec: dict[str, object], name: str = "north") -> dict[str, object]:
@@ -74,6 +74,7 @@ def test_an_object_that_never_becomes_ready_is_waited_for_by_the_next_run(harbor
     vendor.switch(settle="1000")
     run = harbor.apply(SHIPMENT, expect=Status.FAILED)
     harbor.later()
+    vendor.switch(settle="2")
     harbor.apply()
 
     assert OutcomeStatus.WAIT in {each.status for each in run.report.outcomes}

@@ -53,7 +53,6 @@ def test_a_command_that_is_not_run_says_why(page: Path) -> None:
 @pytest.fixture(scope="module")
 def known() -> dict[str, str]:
     """The help of every command, by its words."""
-
     top = click.Context(program, info_name="reconciler")
     found = {"": program.get_help(top)}
     for name in program.list_commands(top):
