@@ -11,7 +11,7 @@ import click
 from reconciler.cli.exits import Exit
 from reconciler.cli.progress import Speaking, progress
 from reconciler.cli.session import Session
-from reconciler.operations.failures import Misused
+from reconciler.operations.failures import Misused, NotSafe
 from reconciler.reports.outcome_text import render_report
 from reconciler.reports.plan_text import render_plan
 from reconciler.values import OutcomeStatus, Plan
@@ -30,24 +30,40 @@ def run_apply(session: Session, operation: Operation, *, yes: bool, question: st
     with progress(session.settings) as speaking:
         workspace = session.open(speaking)
         session.stop_gracefully()
-        applied = operation(
-            workspace, lambda plan: _agreed(session, workspace, speaking, plan, yes=yes, question=question)
-        )
+        try:
+            applied = operation(
+                workspace, lambda plan: _agreed(session, workspace, speaking, plan, yes=yes, question=question)
+            )
+        except NotSafe as refused:
+            if refused.plan is None:
+                raise
+            speaking.pause()
+            _show(session, workspace, refused.plan)
+            raise NotSafe(refused.message) from None  # the plan has said its problems
     if not applied.carried_out:
         click.echo("Nothing was applied.", err=True)
         return Exit.FAILED
     traits, settings = workspace.catalog.traits, session.settings
+    if not applied.report.outcomes:
+        _show(session, workspace, applied.plan)
+        return _exit_code(session, applied)
     click.echo(render_report(applied.report, traits=traits, colour=settings.coloured(), width=settings.width))
+    if applied.proven and not applied.interrupted:
+        click.echo("Planned again: nothing is left to do.")
     session.say_problems(workspace.warnings)
     return _exit_code(session, applied)
+
+
+def _show(session: Session, workspace: Workspace, plan: Plan) -> None:
+    settings = session.settings
+    click.echo(render_plan(plan, colour=settings.coloured(), width=settings.width, traits=workspace.catalog.traits))
 
 
 def _agreed(
     session: Session, workspace: Workspace, speaking: Speaking, plan: Plan, *, yes: bool, question: str
 ) -> bool:
     speaking.pause()
-    settings = session.settings
-    click.echo(render_plan(plan, colour=settings.coloured(), width=settings.width, traits=workspace.catalog.traits))
+    _show(session, workspace, plan)
     if yes:
         return True
     session.stop_at_once()

@@ -39,7 +39,16 @@ class Session:
         self._workspace: Workspace | None = None
         self._root: Path | None = None
 
-    def open(self, progress: Progress | None = None) -> Workspace:
+    def environments(self) -> tuple[str | None, ...]:
+        """The environment that was chosen; when none was, all that the project declares."""
+        from reconciler.specs import environments, find_project
+
+        root = find_project(Path(self.settings.directory))
+        if self.settings.environment is not None or root is None:
+            return (self.settings.environment,)
+        return environments(root) or (None,)
+
+    def open(self, progress: Progress | None = None, environment: str | None = None) -> Workspace:
         """The project that the current folder belongs to. Raises `Invalid` when there is none or it is wrong."""
         from reconciler.operations.workspace import open_workspace
         from reconciler.specs import find_project
@@ -53,7 +62,7 @@ class Session:
         self._root = root
         opening = self.settings.opening or open_workspace
         self._workspace = opening(
-            root, environ=self.settings.environ, environment=self.settings.environment, progress=progress
+            root, environ=self.settings.environ, environment=environment or self.settings.environment, progress=progress
         )
         return self._workspace
 

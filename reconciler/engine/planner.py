@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.engine.diff import agree, compared_form, covered, differences, plain, same_document
 from reconciler.engine.graph import downstream, in_order, upstream
-from reconciler.engine.records import ignored_paths, needs_record, to_send
+from reconciler.engine.records import ignored_paths, needs_record, resolve
 from reconciler.engine.recovery import Recovery, natural_key, recover
 from reconciler.engine.safety import Limits, over_limits, short_lists
 from reconciler.engine.scheduler import deadlock, steps
@@ -323,7 +323,7 @@ class _Planner:
 
     def _keep(self, base: Change, resource: Resource, record: Record | None, observed: Observed | None) -> Change:
         traits = self._traits(resource.address.type)
-        document = to_send(resource, self._ids.get, traits, record=record, observed=observed)
+        document = resolve(resource.attributes, self._ids.get)
         if record is None:
             return self._create(base, document, traits, Reason(code=ReasonCode.NEW, text="it does not exist yet"))
         if observed is None:
@@ -336,15 +336,14 @@ class _Planner:
         hold = self._snapshot.holds.get(base.address)
         if hold is not None:
             return self._held(base, hold)
-        ran_before = traits.job and reason.code is ReasonCode.GONE
-        if not base.resource.lifecycle.create_anyway and not ran_before:
+        if not base.resource.lifecycle.create_anyway:
             self._check_lookalikes(base.address, document, traits)
         action = Action.RUN if traits.job else Action.CREATE
         return replace(base, action=action, reasons=(reason,))
 
     def _check_lookalikes(self, address: Address, document: Document, traits: Traits) -> None:
         key = natural_key(document, traits)
-        if key is None:
+        if key is None or traits.job:
             return
         alike = [
             each.id

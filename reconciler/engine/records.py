@@ -172,7 +172,7 @@ def interrupted(record: Record, intent: Intent, traits: Traits) -> Record:
     if intent.record is None:
         return replace(record, applied=_merged(_defaults(traits), record.applied))
     applied = _merged(intent.record.applied, record.applied)
-    unsure = {*record.unsure, *resendable_paths(intent.record.applied, traits), *resendable_paths(applied, traits)}
+    unsure = {*record.unsure, *resendable_paths(applied, traits)}
     return replace(record, applied=applied, unsure=tuple(sorted(unsure)))
 
 

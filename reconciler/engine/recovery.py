@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from reconciler.engine.diff import form
 from reconciler.engine.records import interrupted, settled, with_reply, without_object
-from reconciler.engine.shape import Shape, at, resendable_paths
+from reconciler.engine.shape import Shape, at
 from reconciler.values import (
     MISSING,
     Address,
@@ -82,9 +82,9 @@ def recover(
 
 
 def natural_key(document: Document, traits: Traits) -> tuple[object, ...] | None:
-    """The values that make two objects lookalikes, or `None` when one is not set or the kind has no such key."""
+    """The values that make two objects lookalikes, or `None` when none is set or the kind has no such key."""
     values = tuple(form(at(document, path), _PLAIN) for path in traits.natural_key)
-    return None if not values or any(value is MISSING for value in values) else values
+    return None if all(value is MISSING for value in values) else values
 
 
 def traces(intent: Intent, objects: Iterable[Observed], traits: Traits) -> tuple[Observed, ...]:
@@ -136,7 +136,7 @@ class _Finder:
                 reason=f"its creation was interrupted and may show up within {rest.total_seconds():.0f} s",
             )
         else:
-            self._settle(intent, SettlementStatus.VOID, self.records.get(intent.address))
+            self._settle(intent, SettlementStatus.VOID)
 
     def _candidates(self, intent: Intent, traits: Traits) -> list[Observed]:
         taken = self._recorded_ids(intent.address.type)
@@ -154,15 +154,15 @@ class _Finder:
     def _adopt(self, intent: Intent, observed: Observed, traits: Traits) -> None:
         assert intent.record is not None
         record = settled(intent.record, observed, self.records.get(intent.address), intent.replaces)
-        record = replace(record, unsure=resendable_paths(record.applied, traits), touched=self._snapshot.taken)
-        self._settle(intent, SettlementStatus.DONE, record)
+        # One request made the object, so all that it carried has arrived, hidden fields too.
+        self._settle(intent, SettlementStatus.DONE, replace(record, touched=self._snapshot.taken))
         self._recovered(intent.address, f"an interrupted run had made `{observed.id}`")
 
     def _resolve_deletion(self, intent: Intent) -> None:
         record = self.records.get(intent.address)
         there = any(each.id == intent.target for each in self._snapshot.objects.get(intent.address.type, ()))
         if there or record is None or intent.target is None:
-            self._settle(intent, SettlementStatus.VOID, record)
+            self._settle(intent, SettlementStatus.VOID)
         else:
             self._settle(intent, SettlementStatus.DONE, without_object(record, intent.target))
             self._recovered(intent.address, f"an interrupted run had deleted `{intent.target}`")
@@ -170,7 +170,7 @@ class _Finder:
     def _resolve_update(self, intent: Intent) -> None:
         record = self.records.get(intent.address)
         if record is None or record.id != intent.target:
-            self._settle(intent, SettlementStatus.VOID, record)
+            self._settle(intent, SettlementStatus.VOID)
             return
         record = interrupted(record, intent, self._traits(intent.address.type))
         self._settle(intent, SettlementStatus.DONE, record)
@@ -215,20 +215,14 @@ class _Finder:
         )
         self._recovered(address, f"`{observed.id}` carries its ownership mark")
 
-    def _settle(self, intent: Intent, status: SettlementStatus, record: Record | None) -> None:
+    def _settle(self, intent: Intent, status: SettlementStatus, record: Record | None = None) -> None:
         if status is SettlementStatus.DONE:
             if record is None:
-                self.records.pop(intent.address, None)
+                del self.records[intent.address]
             else:
                 self.records[intent.address] = record
         self.settlements.append(
-            Settlement(
-                intent=intent.id,
-                status=status,
-                at=self._snapshot.taken,
-                address=intent.address,
-                record=record if status is SettlementStatus.DONE else None,
-            )
+            Settlement(intent=intent.id, status=status, at=self._snapshot.taken, address=intent.address, record=record)
         )
 
     def _recovered(self, address: Address, text: str) -> None:

@@ -149,7 +149,7 @@ class Schedule:
         """The step is done; what waited only for it becomes ready."""
         for name in self._followers.get(step.name, ()):
             self._waits[name].discard(step.name)
-            if not self._waits[name] and name not in self._skipped:
+            if not self._waits[name]:
                 self._offer(name)
 
     def failed(self, step: Step) -> tuple[Step, ...]:

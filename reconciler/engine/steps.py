@@ -47,7 +47,7 @@ def intent_of(
     record = None
     if step.verb in {Verb.CREATE, Verb.RUN}:
         assert change.resource is not None
-        record = made(change.resource, applied, id="", scope=scope, at=at, before=before)
+        record = replace(made(change.resource, applied, id="", scope=scope, at=at, before=before), memo=memo)
     elif step.verb is Verb.UPDATE:
         assert change.resource is not None
         assert step.id is not None

@@ -106,6 +106,7 @@ def apply(
             journal.compact()
             workspace.progress.phase("proving that nothing is left to do")
             remaining, problems = _prove(workspace, desired, journal, options, limits)
+            problems = tuple(each for each in problems if each not in planned.plan.problems)
         return Applied(
             plan=planned.plan,
             carried_out=True,

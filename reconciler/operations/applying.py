@@ -8,7 +8,7 @@ is a generator that yields the calls it wants made, so that it reads from top to
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -41,6 +41,7 @@ from reconciler.values import (
     Address,
     Change,
     Document,
+    Identity,
     Intent,
     Observed,
     Outcome,
@@ -259,7 +260,11 @@ class _Executor:
         """The new object and what was sent; no object when the reply was lost and a later look found nothing."""
         order = self._order(step, change, self._tools.draw())
         memo = yield from _call(lambda: handler.prepare(order))
-        intent = self._intend(step, change, order, memo)
+        there: Sequence[Observed] = self._snapshot.objects.get(step.address.type, ())
+        if self._traits(step.address).identity is Identity.DIFFERENCE:
+            # What tells the new object from others is that it was not there just before.
+            there = yield from _call(handler.list)
+        intent = self._intend(step, change, order, memo, there)
         reply: Observed | None
         try:
             reply = yield from _call(lambda: handler.create(replace(order, memo=memo)))
@@ -360,12 +365,19 @@ class _Executor:
         record = self._carried.records.get(address)
         return record.id if record is not None else None
 
-    def _intend(self, step: Step, change: Change, order: Order | None, memo: Document) -> Intent:
+    def _intend(
+        self,
+        step: Step,
+        change: Change,
+        order: Order | None,
+        memo: Document,
+        there: Sequence[Observed] = (),
+    ) -> Intent:
+        """Write down what is about to be done; `there` are the kind's objects just before a creation."""
         applied = order.attributes if order is not None else {}
         traits = self._traits(step.address)
         key = natural_key(applied, traits)
         # Objects without a key look alike too: none of them is what this call makes.
-        alike = self._snapshot.objects.get(step.address.type, ())
         intent = intent_of(
             step,
             change,
@@ -374,7 +386,7 @@ class _Executor:
             at=self._tools.clock.now(),
             scope=self._tools.session(step.address.vendor).scope,
             applied=applied,
-            seen=tuple(sorted(each.id for each in alike if natural_key(each.attributes, traits) == key)),
+            seen=tuple(sorted(each.id for each in there if natural_key(each.attributes, traits) == key)),
             memo=memo,
             records=self._carried.records,
         )

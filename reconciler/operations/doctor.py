@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.backend import BackendError
 from reconciler.operations.failures import Failure
 from reconciler.operations.workspace import Workspace
+from reconciler.reports.escape import plural
 from reconciler.sdk import Check, VendorError
 from reconciler.secrets import SecretUnavailable
 from reconciler.stores import StoreError
@@ -32,10 +33,10 @@ def _manifests(workspace: Workspace) -> Check:
         return Check(
             subject="manifests",
             well=False,
-            detail=f"{len(failure.problems)} problems",
+            detail=plural(len(failure.problems), "problem"),
             help="run `reconciler validate`",
         )
-    return Check(subject="manifests", well=True, detail=f"{len(loaded.desired.resources)} resources")
+    return Check(subject="manifests", well=True, detail=plural(len(loaded.desired.resources), "resource"))
 
 
 def _state(workspace: Workspace) -> Check:
@@ -45,12 +46,12 @@ def _state(workspace: Workspace) -> Check:
         return Check(subject="state", well=False, detail=str(error), help="restore an earlier copy of the state")
     if stored.state is None:
         return Check(subject="state", well=True, detail=f"nothing yet at {workspace.project.state_url}")
-    detail = f"serial {stored.state.serial}, {len(stored.state.records)} records"
+    detail = f"serial {stored.state.serial}, {plural(len(stored.state.records), 'record')}"
     if stored.open_intents:
         return Check(
             subject="state",
             well=False,
-            detail=f"{detail}, {len(stored.open_intents)} calls of unknown outcome",
+            detail=f"{detail}, {plural(len(stored.open_intents), 'call')} of unknown outcome",
             help="run `reconciler apply`: it finds out what became of them",
         )
     return Check(subject="state", well=True, detail=detail)

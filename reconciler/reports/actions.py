@@ -37,9 +37,7 @@ LOOKS: dict[Action, Look] = {
     Action.UPDATE: Look(sign="~", style=Style.CHANGED, verb="Change", meaning="edited in place"),
     Action.CREATE: Look(sign="+", style=Style.GOOD, verb="Add", meaning="new at the vendor"),
     Action.IMPORT: Look(sign="←", style=Style.ACTIVE, verb="Import", meaning="taken under management; nothing is sent"),
-    Action.RECOVER: Look(
-        sign="↺", style=Style.ACTIVE, verb="Recover", meaning="made by an interrupted run and found again"
-    ),
+    Action.RECOVER: Look(sign="↺", style=Style.ACTIVE, verb="Recover", meaning="found at the vendor and taken back"),
     Action.RECORD: Look(
         sign="=", style=Style.FAINT, verb="Record", meaning="only the state is written; nothing is sent"
     ),

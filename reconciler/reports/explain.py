@@ -64,7 +64,7 @@ _FATES = {
     Action.RETIRE: "will be retired",
     Action.FORGET: "will be forgotten",
     Action.RECORD: "only the state will be written",
-    Action.RECOVER: "is taken over from an interrupted run",
+    Action.RECOVER: "was found at the vendor and is taken back",
     Action.IMPORT: "comes under management",
     Action.WAIT: "has to wait",
     Action.BLOCKED: "is blocked at the vendor",

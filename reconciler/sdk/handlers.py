@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import field_validator
+from pydantic_core import PydanticCustomError
 
 from reconciler.sdk.fields import Spec
 from reconciler.sdk.http import Http, Pace, SafeRequest
@@ -183,6 +187,19 @@ class VendorSettings(Spec):
 
     base_url: str
     settle_seconds: float | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _travels_in_private(cls, url: str) -> str:
+        """Credentials travel only encrypted, or within this machine."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        local = host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127.")
+        if not host or (parts.scheme != "https" and not (parts.scheme == "http" and local)):
+            raise PydanticCustomError(
+                "insecure-url", "the base URL would send credentials in the clear; it begins with `https://`"
+            )
+        return url
 
 
 class Provider(ABC):

@@ -106,7 +106,7 @@ def _read(path: pathlib.Path) -> tuple[Tree | None, list[Problem]]:
         with path.open("rb") as file:
             reading = read(file.read(MAX_BYTES + 1), PROJECT_FILE)
     except FileNotFoundError:
-        help = "run `reconciler init` in the root of the repository"
+        help = "change to the project's folder, or make the file: `project: name` is enough to begin with"
         return None, [Problem(code="no-project", message=f"there is no `{PROJECT_FILE}` here", help=help)]
     except OSError as error:
         message = f"`{PROJECT_FILE}` cannot be read: {error.strerror}"
@@ -223,7 +223,13 @@ class _Reader:
             if len(declared) == 1:
                 return next(iter(declared))
             message = f"the project has several environments: {listed(sorted(declared))}"
-            self._say("environment-needed", message, ("environments",), "choose one with `-e`", key=True)
+            self._say(
+                "environment-needed",
+                message,
+                ("environments",),
+                "choose one with `-e NAME` or `RECONCILER_ENVIRONMENT`",
+                key=True,
+            )
             return None
         if asked not in declared:
             help = did_you_mean(asked, tuple(declared), what="known environments")

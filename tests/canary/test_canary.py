@@ -167,6 +167,7 @@ def test_a_cut_connection_shows_nothing(aviary: Aviary) -> None:
 
 def test_nobody_at_the_address_shows_nothing(aviary: Aviary) -> None:
     aviary.vendor.words["baseUrl"] = "http://127.0.0.1:9"
+    aviary.settings["deadline"] = 0.02
     aviary.want()
 
     aviary.say("plan", expect=1)

@@ -80,7 +80,7 @@ def test_a_product_that_is_not_enabled_is_an_error() -> None:
 
         assert problem.code == "product-not-enabled"
         assert problem.message == "batch exports are not enabled for this organization"
-        assert (problem.address, problem.mark) == (Address("didomi", "Destination", "lake"), WHERE)
+        assert problem.address == Address("didomi", "Destination", "lake")
         assert problem.help is not None
 
 

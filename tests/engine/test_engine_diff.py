@@ -292,6 +292,21 @@ def test_the_compared_form_covers_what_is_compared_and_nothing_else() -> None:
     assert compared(observed) != compared({**observed, "rules": "none"})
 
 
+def test_the_compared_form_covers_what_was_applied_and_is_not_wanted() -> None:
+    def compared(old: int, token: Secret) -> object:
+        return compared_form({"token": ONE}, {"old": 1, "token": token}, {"old": old}, RICH)
+
+    assert len({compared(1, ONE), compared(2, ONE), compared(1, TWO)}) == 3
+
+
+def test_items_of_every_type_have_a_fixed_order() -> None:
+    shape = shape_of(RICH)
+
+    assert plain(form({"tags": ("x", 1, True, None, "a")}, shape)) == plain(
+        form({"tags": ("a", None, True, 1, "x")}, shape)
+    )
+
+
 def test_a_form_as_plain_data_is_the_same_whatever_the_order() -> None:
     shape = shape_of(RICH)
     source = Ref(Address("sim", "Source", "a"))

@@ -40,6 +40,7 @@ ACCOUNT = wanted("Account", {"name": "A", "region": "eu"})
 SOURCE = wanted("Source", {"name": "S", "account": Ref(address("Account")), "datasets": ("d",)})
 FLOW = wanted("Flow", {"name": "F", "source": Ref(address("Source"))})
 SECRET = Secret(source="env", name="T", version="1")
+DIGEST = "sha256:0751d4265d2dd437ba7bf01cf7be590677a551754ff96dd9a5bb55ae7ba7c70a"
 CHAIN = (ACCOUNT, SOURCE, FLOW)
 CHAIN_RECORDS = (
     of(ACCOUNT),
@@ -142,6 +143,33 @@ def test_the_digest_moves_with_a_compared_field_and_not_with_another() -> None:
     assert digest() != digest(name="C")
 
 
+def test_the_digest_is_the_same_in_every_version() -> None:
+    object = seen("account-a", {"name": "Ä", "region": "eu", "access": {"kind": "x", "note": 1.5}, "tags": ("b", True)})
+    resource = wanted("Account", {"name": "A", "region": "eu", "access": {"kind": "y"}, "tags": (), "mode": None})
+    change = only(decide([resource], [of(resource)], reading({"Account": [object]})))
+
+    assert change.digest == DIGEST
+
+
+def test_the_digest_leaves_out_what_is_ignored() -> None:
+    resource = replace(ACCOUNT, lifecycle=Lifecycle(ignore_changes=("region",)))
+
+    def digest(region: str) -> str | None:
+        object = seen("account-a", {"name": "B", "region": region})
+        return only(decide([resource], [of(resource)], reading({"Account": [object]}))).digest
+
+    assert digest("eu") == digest("us")
+
+
+def test_several_immutable_fields_are_named_with_their_paths() -> None:
+    kinds = {"sim/Account": replace(KINDS["sim/Account"], immutable=frozenset({("access", "kind"), ("region",)}))}
+    resource = wanted("Account", {"access": {"kind": "x"}, "region": "eu"})
+    object = seen("account-a", {"access": {"kind": "y"}, "region": "us"})
+    change = only(decide([resource], [of(resource)], reading({"Account": [object]}), kinds=kinds))
+
+    assert codes(change) == [(ReasonCode.IMMUTABLE, "`access.kind`, `region` cannot be changed in place")]
+
+
 def test_an_immutable_field_that_differs_is_a_replacement_create_first() -> None:
     object = seen("account-a", {"name": "A", "region": "us"})
     change = only(decide([ACCOUNT], [of(ACCOUNT)], reading({"Account": [object]})))
@@ -242,6 +270,38 @@ def test_secrets_are_sent_again_when_that_is_asked_for() -> None:
     assert change.action is Action.UPDATE
     assert [each.path for each in change.fields] == [("token",)]
     assert codes(change) == [(ReasonCode.RESEND, "`--resend-secrets` asks for it")]
+
+
+def test_a_secret_that_was_sent_is_not_sent_again() -> None:
+    resource = wanted("Account", {"name": "A", "token": SECRET})
+    change = only(decide([resource], [of(resource)], reading({"Account": [seen("account-a", {"name": "A"})]})))
+
+    assert change.action is Action.NOOP
+
+
+def test_a_secret_of_another_version_is_a_change_like_any_other() -> None:
+    resource = wanted("Account", {"name": "A", "token": replace(SECRET, version="2")})
+    record = of(resource, {"name": "A", "token": SECRET})
+    change = only(decide([resource], [record], reading({"Account": [seen("account-a", {"name": "A"})]})))
+
+    assert codes(change) == [(ReasonCode.CHANGED, "1 field differs")]
+
+
+@pytest.mark.parametrize("applied", [SECRET, replace(SECRET, version="2")])
+def test_a_secret_that_the_owner_ignores_is_never_sent_again(applied: Secret) -> None:
+    resource = wanted("Account", {"name": "A", "token": SECRET}, lifecycle=Lifecycle(ignore_changes=("token",)))
+    record = replace(of(resource, {"name": "A", "token": applied}), unsure=("token",))
+    change = only(decide([resource], [record], reading({"Account": [seen("account-a", {"name": "A"})]})))
+
+    assert change.action is Action.NOOP
+
+
+def test_ignoring_one_field_does_not_hide_another() -> None:
+    resource = wanted("Account", {"name": "A", "mode": "x"}, lifecycle=Lifecycle(ignore_changes=("mode",)))
+    object = seen("account-a", {"name": "B", "mode": "y"})
+    change = only(decide([resource], [of(resource)], reading({"Account": [object]})))
+
+    assert [each.path for each in change.fields] == [("name",)]
 
 
 def test_a_secret_of_which_nobody_knows_is_sent_again() -> None:
@@ -352,6 +412,15 @@ def test_an_object_that_is_held_is_not_changed_now(kind: HoldKind, action: Actio
 
     assert (change.action, change.hold, change.id) == (action, hold, "account-a")
     assert codes(change) == [(ReasonCode.HELD, "a run is under way"), (ReasonCode.CHANGED, "1 field differs")]
+
+
+def test_an_existing_object_may_be_held_by_an_extra_reading() -> None:
+    hold = Hold(kind=HoldKind.BLOCKED, reason="the quota is used up")
+    snapshot = reading(
+        {"Account": [seen("account-a", {"name": "B", "region": "eu"})]}, holds={address("Account"): hold}
+    )
+
+    assert only(decide([ACCOUNT], [of(ACCOUNT)], snapshot)).action is Action.BLOCKED
 
 
 def test_a_held_object_that_is_as_wanted_is_a_no_op() -> None:
@@ -603,6 +672,7 @@ def test_marks_of_ours_without_a_state_are_never_a_first_run(prior: State | None
 
     assert (decision.plan.problems, decision.plan.changes, decision.settlements) == ((STATE_LOST,), (), ())
     assert (decision.plan.project, decision.plan.environment, decision.plan.serial) == ("p", "e", 0)
+    assert (decision.plan.lineage, decision.plan.taken) == ("", START)
 
 
 @pytest.mark.parametrize(("project", "environment"), [("q", "e"), ("p", "f")])
@@ -645,6 +715,26 @@ def test_a_lookalike_is_never_taken_over_silently() -> None:
     )
 
 
+def test_what_is_made_again_may_have_a_lookalike() -> None:
+    snapshot = reading({"Account": [seen("x", {"name": "A"})]})
+
+    assert refusal(decide([ACCOUNT], [of(ACCOUNT)], snapshot)).code == "lookalike"
+
+
+def test_a_natural_key_may_lie_deep() -> None:
+    kinds = {"sim/Account": replace(KINDS["sim/Account"], natural_key=(("access", "kind"),))}
+    resource = wanted("Account", {"access": {"kind": "x"}})
+    decision = decide([resource], [], reading({"Account": [seen("x", {"access": {"kind": "x"}})]}), kinds=kinds)
+
+    assert refusal(decision).message == "`x` at the vendor has the same `access.kind` and is not managed here"
+
+
+def test_a_type_of_which_nothing_was_read_has_no_lookalikes() -> None:
+    snapshot = Snapshot(taken=START, objects={}, scopes={})
+
+    assert only(decide([ACCOUNT], [], snapshot)).action is Action.CREATE
+
+
 def test_a_lookalike_that_the_owner_accepts_is_no_problem() -> None:
     resource = replace(ACCOUNT, lifecycle=Lifecycle(create_anyway=True))
 
@@ -676,7 +766,7 @@ def test_earlier_runs_of_a_job_are_no_lookalikes_of_the_next() -> None:
     snapshot = reading({"Backfill": [seen("old", {"name": "B"})]})
 
     assert only(decide([resource], [of(resource)], snapshot, kinds=kinds)).action is Action.RUN
-    assert refusal(decide([resource], [], snapshot, kinds=kinds)).code == "lookalike"
+    assert only(decide([resource], [], snapshot, kinds=kinds)).action is Action.RUN
 
 
 # --- who points at whom ---
@@ -819,6 +909,22 @@ def test_steps_that_wait_for_each_other_are_a_problem() -> None:
     )
 
 
+def test_problems_without_an_address_come_first() -> None:
+    found = [
+        Problem(code=code, message=message, address=at)
+        for code, message, at in [
+            ("b", "2", None),
+            ("b", "1", None),
+            ("a", "3", address("Flow")),
+            ("z", "0", address("Account")),
+            ("a", "9", None),
+        ]
+    ]
+    problems = decide([], [], replace(reading({}), problems=tuple(found))).plan.problems
+
+    assert [problem.message for problem in problems] == ["9", "1", "2", "0", "3"]
+
+
 def test_problems_come_sorted_by_address() -> None:
     resources = [wanted("Label", {"name": name, "color": "red"}, name=name) for name in "ba"]
     objects = [seen(f"label-{name}", {"name": name, "color": "blue"}) for name in "ab"]
@@ -873,6 +979,13 @@ def test_a_target_may_be_a_composite_that_only_the_state_remembers() -> None:
     planned = decide([], [record], reading({"Account": [ACCOUNT_SEEN]}), options=options).plan
 
     assert [change.address for change in planned.changes] == [address("Account")]
+
+
+def test_a_part_that_has_left_its_composite_is_no_part_of_it() -> None:
+    record = replace(of(ACCOUNT), origin=address("Composite"))
+    decision = decide([ACCOUNT], [record], reading({}), options=Options(targets=frozenset({address("Composite")})))
+
+    assert refusal(decision).code == "unknown-address"
 
 
 TYPO = frozenset({address("Flow", "typo")})

@@ -97,6 +97,12 @@ def test_what_is_ignored_and_hidden_is_sent_as_it_was_sent_last() -> None:
     }
 
 
+def test_what_is_ignored_and_hidden_within_is_sent_as_it_was_sent_last() -> None:
+    sent = send({"access": {"role": "new", "kind": "x"}}, {"access": {"role": "old"}}, {"access": {}}, "access.role")
+
+    assert sent == {"access": {"role": "old", "kind": "x"}}
+
+
 def test_what_is_ignored_and_hidden_for_once_is_sent_as_it_was_sent_last() -> None:
     assert send({"name": "B"}, {"name": "A"}, {"name": HIDDEN}, "name") == {"name": "A"}
 
@@ -276,7 +282,7 @@ def test_the_intent_of_a_creation() -> None:
         scope=SCOPE,
         at=LATER,
         seen=("x",),
-        record=replace(recorded("Account", {"name": "A"}, id=""), touched=LATER),
+        record=replace(recorded("Account", {"name": "A"}, id=""), touched=LATER, memo={"k": "v"}),
         memo={"k": "v"},
     )
 
@@ -343,6 +349,7 @@ def test_the_record_after_a_creation_that_replaced_another() -> None:
     assert record_after(step(Verb.CREATE), opened, reply, None, {ACCOUNT: FULL}) == replace(
         recorded("Account", {"name": "A"}, id="new"),
         outputs={"url": "v"},
+        memo={"k": "v"},
         deposed=(OLD, Deposed(id="account-a", reason="it was replaced")),
         touched=LATER,
     )

@@ -10,6 +10,7 @@ from simulation import KINDS, SCOPE, START, address
 from reconciler.engine.recovery import Recovery, natural_key, recover, traces
 from reconciler.values import (
     HIDDEN,
+    MISSING,
     Action,
     Address,
     Deposed,
@@ -31,7 +32,8 @@ from reconciler.values import (
     State,
 )
 
-ACCOUNT, SLOT, TOKEN = address("Account"), address("Slot"), address("Token")
+ACCOUNT, SLOT = address("Account"), address("Slot")
+
 ONE = Secret(source="env", name="T", version="1")
 LONG_AGO = START - timedelta(minutes=5)
 JUST_NOW = START - timedelta(seconds=10)
@@ -90,27 +92,12 @@ def test_what_was_replaced_by_an_adopted_object_is_still_to_be_deleted() -> None
     assert [each.id for each in found.state.records[ACCOUNT].deposed] == ["account-0", "account-a"]
 
 
-def test_hidden_fields_of_an_adopted_object_are_sent_again_where_that_is_possible() -> None:
-    account = creation(document={"name": "A", "token": ONE, "pin": 1})
-    source = creation("Source", {"name": "S", "key": ONE}, id="i2")
-    token = creation("Token", {"name": "T", "secret": ONE}, id="i3")
-    job = creation("Backfill", {"key": ONE}, id="i4")
-    snapshot = reading(
-        {
-            "Account": [MARKED],
-            "Source": [seen("source-1", {}, owner=address("Source"), intent="i2")],
-            "Token": [seen("token-1", {"name": "T"})],
-            "Backfill": [seen("job-1", {}, owner=address("Backfill"), intent="i4")],
-        }
-    )
-    records = recovered(state_of(), (account, source, token, job), snapshot).state.records
+def test_hidden_fields_of_an_adopted_object_have_arrived_with_it() -> None:
+    account = wanted("Account", {"name": "A", "token": ONE})
+    intent = creation(document={"name": "A", "token": ONE})
+    change = only(decide([account], [], reading({"Account": [MARKED]}), intents=(intent,)))
 
-    assert {str(each): record.unsure for each, record in records.items()} == {
-        "sim/Account/a": ("pin", "token"),
-        "sim/Source/a": (),
-        "sim/Token/a": (),
-        "sim/Backfill/a": (),
-    }
+    assert change.action is Action.RECOVER
 
 
 def test_a_creation_without_trace_is_void_once_lists_can_be_believed() -> None:
@@ -292,6 +279,14 @@ def test_a_field_that_an_interrupted_update_may_have_set_is_taken_away_when_it_i
     assert [each.path for each in change.fields] == [("access", "kind")]
 
 
+def test_a_mapping_and_a_text_of_an_interrupted_update_are_not_mixed() -> None:
+    record = recorded("Account", {"name": "A", "access": {"kind": "x"}, "options": "none"})
+    sent = recorded("Account", {"name": "A", "access": "all", "options": {"wait": 1}})
+    found = recovered(state_of(record), (opened("update", sent, target="account-a"),), reading({}))
+
+    assert found.state.records[ACCOUNT].applied == record.applied
+
+
 def test_an_update_that_arrived_whole_leaves_nothing_but_its_record() -> None:
     account = wanted("Account", {"name": "B"})
     intent = opened("update", of(account), target="account-a")
@@ -383,6 +378,24 @@ def test_a_stray_object_with_our_mark_is_left_alone_and_said(records: tuple[Reco
     )
 
 
+def test_several_strays_are_said_together() -> None:
+    other = replace(MARKED, id="account-0")
+    (problem,) = recovered(state_of(), (), reading({"Account": [MARKED, other]})).problems
+
+    assert problem.message.startswith("`account-0`, `account-1` carries")
+
+
+def test_a_type_of_which_nothing_was_read_is_as_good_as_empty() -> None:
+    snapshot = Snapshot(taken=START, objects={}, scopes={})
+    deletion = opened("delete", None, target="slot-a", to=SLOT, id="i2")
+    found = recovered(state_of(recorded("Slot", {})), (creation(), deletion), snapshot)
+
+    assert [(each.address, each.status) for each in found.settlements] == [
+        (ACCOUNT, SettlementStatus.VOID),
+        (SLOT, SettlementStatus.DONE),
+    ]
+
+
 def test_earlier_runs_of_a_job_are_no_strays() -> None:
     job = address("Backfill")
     snapshot = reading({"Backfill": [seen("backfill-0", {}, owner=job)]})
@@ -418,11 +431,12 @@ def test_a_stray_of_an_address_that_waits_is_not_said() -> None:
     ("document", "key"),
     [
         ({"name": "A", "source": "s"}, ("A", "s")),
-        ({"name": "A"}, None),
-        ({"name": "A", "source": None}, None),
+        ({"name": "A"}, ("A", MISSING)),
+        ({"name": None, "source": {}}, None),
+        ({}, None),
     ],
 )
-def test_a_natural_key_is_whole_or_none(document: Document, key: tuple[object, ...] | None) -> None:
+def test_a_natural_key_is_none_when_nothing_of_it_is_set(document: Document, key: tuple[object, ...] | None) -> None:
     assert natural_key(document, KINDS["sim/Flow"]) == key
 
 

@@ -221,6 +221,14 @@ def test_a_failed_step_skips_its_dependents_once() -> None:
     assert schedule.next() is None
 
 
+def test_no_step_is_skipped_twice_however_many_fail() -> None:
+    schedule = Schedule([step("a"), step("b"), step("c"), step("d", "a", "c"), step("e", "b")])
+    ready = [schedule.next(), schedule.next(), schedule.next()]
+    lost = [[each.name for each in schedule.failed(found)] for found in ready if found is not None]
+
+    assert lost == [["d"], ["e"], []]
+
+
 def test_what_was_skipped_does_not_start_when_the_rest_succeeds() -> None:
     schedule = Schedule([step("a"), step("b"), step("c", "a", "b")])
     first, second = schedule.next(), schedule.next()

@@ -260,13 +260,13 @@ def test_after_a_kill_the_plan_says_what_was_recovered_and_writes_nothing(play: 
 
 
 def test_after_a_kill_the_doctor_names_the_open_calls(play: Play) -> None:
-    case = play(CREATE)
+    case = play(CREATE.one_by_one())
     case.apply_and_die(Kill(moment=Moment.COMMITTED, route="POST /exports/configs", nth=1))
 
     said = case.go("doctor")
 
     assert said.code == 1
-    assert "1 calls of unknown outcome" in said.out
+    assert "1 call of unknown outcome" in said.out
     assert "run `reconciler apply`" in said.out
 
 

@@ -199,14 +199,17 @@ def test_a_signal_at_the_question_leaves_at_once_and_nothing_was_written(
     os.close(other_end)
     said = b""
     ends = time.monotonic() + 50
-    while b"Only `yes` is accepted" not in said:
-        assert time.monotonic() < ends, said
-        if select.select([terminal], [], [], 0.1)[0]:
-            said += os.read(terminal, 4096)
-
-    process.send_signal(number)
-    code = process.wait(10)
-    os.close(terminal)
+    try:
+        while b"Only `yes` is accepted" not in said:
+            assert time.monotonic() < ends, said
+            if select.select([terminal], [], [], 0.1)[0]:
+                said += os.read(terminal, 4096)
+        process.send_signal(number)
+        code = process.wait(10)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
 
     assert code == 128 + number
     assert project.vendor.writes() == ()

@@ -447,6 +447,22 @@ def test_the_settle_time_of_a_vendor_may_be_set_from_outside() -> None:
     assert (before, found.traits("harbor/Lake").settle_seconds) == (30.0, 2.5)
 
 
+@pytest.mark.parametrize(
+    "url", ["https://x.example", "http://localhost:1", "http://a.localhost", "http://127.0.0.1:8", "http://[::1]:8"]
+)
+def test_credentials_travel_encrypted_or_within_this_machine(url: str) -> None:
+    assert VendorSettings.model_validate({"baseUrl": url}).base_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x.example", "ftp://localhost", "x.example", "", "https://", "http://localhost.x"]
+)
+def test_credentials_travel_nowhere_in_the_clear(url: str) -> None:
+    assert problems(VendorSettings, {"baseUrl": url}) == [
+        ("insecure-url", "the base URL would send credentials in the clear; it begins with `https://`")
+    ]
+
+
 def test_settings_name_at_least_where_the_vendor_is() -> None:
     assert VendorSettings.model_validate({"baseUrl": "https://x"}).settle_seconds is None
     with pytest.raises(ValidationError, match="baseUrl"):

@@ -85,7 +85,7 @@ def test_of_several_environments_one_must_be_chosen(stage: Stage) -> None:
     assert stage.refused() == [
         (
             "reconciler.yaml:5:1 environment-needed the project has several environments: `prod`, `stage` "
-            "| choose one with `-e`"
+            "| choose one with `-e NAME` or `RECONCILER_ENVIRONMENT`"
         )
     ]
     assert stage.refused("prdo") == [
@@ -228,7 +228,10 @@ def test_a_folder_without_a_project_says_how_to_begin(stage: Stage) -> None:
     (stage.root / "reconciler.yaml").unlink()
 
     assert stage.refused() == [
-        "None no-project there is no `reconciler.yaml` here | run `reconciler init` in the root of the repository"
+        (
+            "None no-project there is no `reconciler.yaml` here "
+            "| change to the project's folder, or make the file: `project: name` is enough to begin with"
+        )
     ]
     assert environments(stage.root) == ()
 

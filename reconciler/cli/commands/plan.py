@@ -12,6 +12,7 @@ from reconciler.cli.progress import progress
 from reconciler.cli.selection import limit, limits_of, options_of, renew, select
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
+from reconciler.operations.failures import Misused
 
 
 @click.command()
@@ -42,6 +43,8 @@ def command(session: Session, /, **words: Any) -> int:
     from reconciler.reports.plan_markdown import render_plan_markdown
     from reconciler.reports.plan_text import render_plan
 
+    if words["out"] is not None and not words["out"].absolute().parent.is_dir():
+        raise Misused(f"the plan cannot be written to `{words['out']}`: its folder does not exist")
     options = options_of(
         **{name: words[name] for name in ("target", "exclude", "label", "replace", "resend", "destroy")}
     )

@@ -10,7 +10,7 @@ import click
 
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
-from reconciler.operations.failures import Failure
+from reconciler.operations.failures import Stale
 from reconciler.reports.plan_text import render_plan
 
 
@@ -37,7 +37,7 @@ def _show_plan(session: Session, planfile: Path, *, form: str, verbose: bool) ->
     try:
         plan = decode_saved_plan(planfile.read_bytes()).plan
     except CodecError as error:
-        raise Failure(f"`{planfile}`: {error}") from None
+        raise Stale(f"`{planfile}` cannot be used: {error}", help="make it again with `plan -o`") from None
     traits = installed().traits
     if form == "json":
         click.echo(plan_json(plan, traits=traits))

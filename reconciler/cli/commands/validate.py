@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from reconciler.cli.exits import Exit
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
+from reconciler.reports.escape import plural
 from reconciler.reports.problems import in_order, problem_object
 from reconciler.values import Severity
 
@@ -22,11 +24,12 @@ def command(session: Session, paths: tuple[Path, ...], form: str) -> int:
     """
     Check everything that can be known offline and say all problems at once.
 
-    Opens no connection. Without PATH the project's manifests are checked.
+    Opens no connection. Without PATH the project's manifests are checked, without -e in every environment.
     """
     from reconciler.operations.validate import validate
 
-    found = validate(session.open(), paths or None)
+    seen = [validate(session.open(environment=each), paths or None) for each in session.environments()]
+    found = replace(seen[-1], problems=tuple(dict.fromkeys(problem for each in seen for problem in each.problems)))
     wrong = any(each.severity is Severity.ERROR for each in found.problems)
     if form == "json":
         click.echo(
@@ -42,5 +45,5 @@ def command(session: Session, paths: tuple[Path, ...], form: str) -> int:
     else:
         session.say_problems(found.problems)
         if not wrong:
-            click.echo(f"{found.resources} resources in {found.files} files are valid.")
+            click.echo(f"{plural(found.resources, 'resource')} in {plural(found.files, 'file')}: no errors.")
     return Exit.INVALID if wrong else Exit.DONE

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
 from reconciler.providers.didomi.client import Client, Query, object_of, segment
-from reconciler.providers.didomi.mapping import Row, merged, read
+from reconciler.providers.didomi.mapping import Row, completed, read
 from reconciler.sdk import (
     Gone,
     Handler,
@@ -111,10 +111,10 @@ class Collection(Handler):
         if "description" in body:
             patch["description"] = body["description"]  # refreshes the mark
         if any(isinstance(each, Mapping) for each in patch.values()):
-            # Whether nested objects are merged or replaced is undocumented. What the server itself put there, such as
-            # a bucket's name, is sent back with them, which is right either way.
+            # Whether nested objects are merged or replaced is undocumented. What the server itself is known to put
+            # there is sent back with them, which is right either way.
             current = self._somehow(order.id) or {}
-            patch = {key: merged(current.get(key), each) for key, each in patch.items()}
+            patch = {key: completed(each, current.get(key)) for key, each in patch.items()}
         return self._after(object_of(self._patch(order.id, patch)) or {}, body, order.id)
 
     def delete(self, id: str) -> None:

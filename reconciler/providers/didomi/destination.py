@@ -152,7 +152,6 @@ def check_description(resource: Resource) -> Iterable[Problem]:
         yield Problem(
             code="mark-in-description",
             message="`description` holds an ownership mark, which only this tool writes",
-            mark=resource.mark,
             address=resource.address,
             path=("description",),
             help="remove `[reconciler:…]`",
@@ -168,7 +167,6 @@ def check_account(resource: Resource, path: Path) -> Iterable[Problem]:
         yield Problem(
             code="account-id",
             message=f"`{found}` has {len(found)} digits; an AWS account id has 12",
-            mark=resource.mark,
             address=resource.address,
             path=path,
             help="compare with `aws sts get-caller-identity`; leading zeros count",

@@ -96,7 +96,6 @@ def _check(resource: Resource) -> Iterable[Problem]:
         yield Problem(
             code="exports-nothing",
             message="neither `users` nor `proofs` is enabled, so nothing is delivered",
-            mark=resource.mark,
             address=resource.address,
             path=("data",),
             help="enable one, or write `enabled: false` to stop the export",
@@ -109,7 +108,6 @@ def _check(resource: Resource) -> Iterable[Problem]:
                 yield Problem(
                     code="repeated-destination",
                     message="the same destination is listed twice",
-                    mark=resource.mark,
                     address=resource.address,
                     path=("destinations", index),
                     help="remove one of the two",

@@ -136,7 +136,6 @@ def _check(resource: Resource) -> Iterable[Problem]:
         yield Problem(
             code="undocumented-content",
             message="Didomi documents `users` only; an export of `proofs` alone may deliver nothing",
-            mark=resource.mark,
             address=resource.address,
             path=("properties", "data"),
             help="add `users`, or ask Didomi's support",

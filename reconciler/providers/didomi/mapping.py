@@ -79,8 +79,12 @@ def write(wanted: Value, reveal: Callable[[Secret], str]) -> object:
             return wanted
 
 
-def merged(current: object, wanted: object) -> object:
-    """`wanted` with the keys of `current` that it does not have, at every depth."""
+COMPUTED = frozenset({"bucket_name", "bucket_access_role_arn"})
+"""What Didomi puts into a nested object itself (Didomi, Configure a batch export; documented)."""
+
+
+def completed(wanted: object, current: object) -> object:
+    """A nested object to send, with what the server computed in the one that it replaces; nothing else is sent back."""
     if not isinstance(current, Mapping) or not isinstance(wanted, Mapping):
         return wanted
-    return {**current, **{key: merged(current.get(key), each) for key, each in wanted.items()}}
+    return {**{key: each for key, each in current.items() if key in COMPUTED}, **wanted}

@@ -42,12 +42,19 @@ def _features(client: Client, first: Change) -> Iterator[Problem]:
     except VendorError as error:
         yield _unread(first, "which products are enabled", error)
         return
-    if not any(row.get("batch_exports") is True for row in rows):
+    if not rows:
+        # A list for a foreign organization may be empty instead of refused (undocumented).
+        yield Problem(
+            code="organization-not-visible",
+            message="Didomi shows nothing of this organization to this key",
+            address=first.address,
+            help="check `organizationId`, and that the key was made in that organization; ask `reconciler doctor`",
+        )
+    elif not any(row.get("batch_exports") is True for row in rows):
         # Enabled by Didomi's support, not by API (Didomi, Configure a batch export; documented).
         yield Problem(
             code="product-not-enabled",
             message="batch exports are not enabled for this organization",
-            mark=first.resource.mark if first.resource else None,
             address=first.address,
             help="ask Didomi's support to enable batch exports; `reconciler doctor` shows when they are",
         )
@@ -60,7 +67,6 @@ def _too_many_destinations(attaching: list[Change], quota: int) -> Iterator[Prob
             yield Problem(
                 code="quota-exceeded",
                 message=f"{count} destinations are listed and Didomi allows {quota} for one configuration",
-                mark=change.resource.mark if change.resource else None,
                 address=change.address,
                 path=("destinations",),
                 help="remove some, or ask Didomi's support for a higher `exports_destinations` quota",
@@ -86,12 +92,10 @@ def _too_many_enabled(
     after |= new
     peak |= new
     change = enabling[-1]
-    mark = change.resource.mark if change.resource else None
     if len(after) > quota:
         yield Problem(
             code="quota-exceeded",
             message=f"{len(after)} export configurations would be enabled and Didomi allows {quota}",
-            mark=mark,
             address=change.address,
             path=("enabled",),
             help="disable one with `enabled: false`, or ask Didomi's support for a higher `exports_configs` quota",
@@ -104,7 +108,6 @@ def _too_many_enabled(
                 f"{len(peak)} export configurations may be enabled for a moment while this is applied, and Didomi"
                 f" allows {quota}"
             ),
-            mark=mark,
             address=change.address,
             path=("enabled",),
             help="disable or delete first in an apply of its own, or write `lifecycle: {replace: deleteFirst}`",
