@@ -195,10 +195,6 @@ def test_a_strangers_lookalike_is_never_taken_for_the_object_whose_reply_was_los
     assert stranger in case.stage.objects("integrations")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`engine.recovery.natural_key` has no key unless every path of it is set, which no Integration fulfils",
-)
 def test_a_strangers_integration_with_the_same_account_is_called_a_lookalike(play: Play) -> None:
     case = play(CREATE)
     case.stage.emulator.insert(
