@@ -91,12 +91,12 @@ def test_a_process_that_fails_is_no_figure() -> None:
         measure.run(("-c", "raise SystemExit(3)"), os.environ)
 
 
-def test_time_and_memory_are_those_of_the_process() -> None:
-    small, _ = measure.run(("-c", "pass"), os.environ)
+def test_memory_is_that_of_the_process() -> None:
     large, said = measure.run(("-c", "print(len(bytearray(200_000_000)))"), os.environ)
 
     assert said.strip() == "200000000"
-    assert large.peak_mb - small.peak_mb > 100
+    assert large.peak_mb > 190
+    assert large.cpu > 0
 
 
 # --- what it is held to ---
