@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test test-all test-slow lint types floors benchmarks clean
+.PHONY: help demo test test-all test-slow coverage lint types floors benchmarks clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -21,13 +21,15 @@ demo: $(VENV)/.installed  ## A guided run of everything against emulated vendors
 test: $(VENV)/.installed  ## The tests, in a few minutes
 	$(BIN)/python -m pytest -n auto -m 'not slow'
 
-test-all: test test-slow  ## The tests and the slow suites
-
-test-slow: $(VENV)/.installed  ## Only what `test` leaves out: all kills, thousands of worlds, coverage, mutants
+test-slow: $(VENV)/.installed  ## Only what `test` leaves out: a kill at every call, the slow pages of the docs
 	$(BIN)/python -m pytest -n auto -m slow
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto tests/engine
+
+coverage: $(VENV)/.installed  ## Every line and branch of values, engine and sdk
 	$(BIN)/python -m pytest -n auto tests/engine tests/values tests/sdk \
 		--cov=reconciler.values --cov=reconciler.engine --cov=reconciler.sdk --cov-branch --cov-fail-under=100
+
+test-all: test test-slow coverage  ## All of these, thousands of worlds, and mutants of the engine
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto tests/engine
 	$(BIN)/python tests/engine/check_mutants.py
 
 lint: $(VENV)/.installed  ## Style
