@@ -33,7 +33,7 @@ def examples(number: int) -> settings:
     return settings(
         max_examples=max(8, round(number * _FACTORS.get(PROFILE, 1.0))),
         deadline=None,
-        derandomize=PROFILE == "mutants",
+        derandomize=PROFILE in {"ci", "mutants"},  # chance is for the thorough profile
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )
