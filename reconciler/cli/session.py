@@ -6,12 +6,12 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import click
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from reconciler.operations.workspace import Workspace
 
 P = ParamSpec("P")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Session:
@@ -111,7 +113,7 @@ class Session:
     def stop_gracefully(self) -> None:
         """From now on a first signal lets calls under way end, and a second one leaves at once."""
 
-        def stop(number: int, _frame: FrameType | None) -> None:
+        def stop(number: int) -> None:
             if self.signal is not None:
                 os._exit(128 + number)
             self.signal = number
@@ -119,18 +121,47 @@ class Session:
             if self._workspace is not None:
                 self._workspace.stop()
 
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
+        _on_signal(stop)
 
     def stop_at_once(self) -> None:
         """From now on a signal ends the program, which has written nothing."""
 
-        def stop(number: int, _frame: FrameType | None) -> None:
+        def stop(number: int) -> None:
             _say_at_once("interrupted; nothing was written")
             os._exit(128 + number)
 
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
+        _on_signal(stop)
+
+
+def _on_signal(stop: Callable[[int], None]) -> None:
+    """
+    Have `stop` called for SIGINT and SIGTERM from now on, by a thread that does nothing else.
+
+    A handler in Python runs when the main thread next runs Python, and one that has just begun to wait for another
+    thread does not: the byte that the interpreter writes for every signal wakes the watcher whatever others do.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    for number in _SIGNALS:
+        signal.signal(number, lambda _number, _frame: None)
+    earlier = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    if earlier != -1:
+        os.close(earlier)
+
+    def watch() -> None:
+        while received := os.read(reader, 1):
+            if received[0] in _SIGNALS:
+                stop(received[0])
+        os.close(reader)
+
+    threading.Thread(target=watch, name="signals", daemon=True).start()
+
+
+def leave_signals_alone() -> None:
+    """From now on signals are somebody else's."""
+    earlier = signal.set_wakeup_fd(-1)
+    if earlier != -1:
+        os.close(earlier)
 
 
 def command(function: Callable[Concatenate[Session, P], int]) -> Callable[P, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.session import Session
+from reconciler.cli.session import Session, leave_signals_alone
 from reconciler.cli.session import command as running
 from reconciler.operations.failures import Failure, Misused
 
@@ -72,6 +72,7 @@ def command(
         click.echo(f"  accepts {', '.join(f'{word} {value}' for word, value in each.credentials.items())}")
         click.echo(f"  log and controls: {server.url}/{name}/_emulator/")
     click.echo("Ctrl-C stops.", err=True)
+    leave_signals_alone()
     return 128 + serve_forever([server], [each.world.clock for each in emulators.values()])
 
 
