@@ -190,6 +190,7 @@ class Transport:
         *,
         query: Sequence[tuple[str, str]] = (),
         json: object = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
     ) -> Reply:
@@ -209,8 +210,8 @@ class Transport:
             path=path,
             target=self._target(path, query),
             shown=self.redact(f"{method} {path}{_names_only(query)}"),
-            body=None if json is None else _encoded(json),
-            headers=self._headers(headers or {}, has_body=json is not None),
+            body=_body(json, form),
+            headers=self._headers(headers or {}, media_type=_media_type(json, form)),
             declared=declared,
             changes_nothing=declared or method in ("GET", "HEAD"),
             repeatable=declared or method != "POST" if repeatable is None else repeatable,
@@ -398,13 +399,13 @@ class Transport:
             raise ValueError(f"`{path}` is not a path below the base URL")
         return self._prefix + path + (f"?{urlencode(query, quote_via=quote, safe='$')}" if query else "")
 
-    def _headers(self, given: Mapping[str, str], *, has_body: bool) -> dict[str, str]:
+    def _headers(self, given: Mapping[str, str], *, media_type: str | None) -> dict[str, str]:
         for name, value in given.items():
             # Checked here because the library's own complaint would show the value.
             if not re.fullmatch(r"[A-Za-z0-9-]+", name) or not re.fullmatch(r"[\x20-\x7e]*", value):
                 raise ValueError(f"the value of header `{name}` cannot be sent")
         known = {"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
-        return {**known, **({"Content-Type": "application/json"} if has_body else {}), **given}
+        return {**known, **({"Content-Type": media_type} if media_type else {}), **given}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -662,6 +663,18 @@ def _is_loopback(host: str) -> bool:
 def _names_only(query: Sequence[tuple[str, str]]) -> str:
     """A query without its values, which may be personal data."""
     return "?" + "&".join(f"{name}=…" for name, _ in query) if query else ""
+
+
+def _body(document: object, form: Mapping[str, str] | None) -> bytes | None:
+    if form is not None:
+        return urlencode(form).encode("ascii")
+    return None if document is None else _encoded(document)
+
+
+def _media_type(document: object, form: Mapping[str, str] | None) -> str | None:
+    if form is not None:
+        return "application/x-www-form-urlencoded"
+    return None if document is None else "application/json"
 
 
 def _encoded(document: object) -> bytes:

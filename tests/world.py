@@ -103,6 +103,8 @@ class Description:
     """
     How a project file names a vendor: `path` below its host, `settings`, environment variables from credentials.
 
+    `{server}` in a setting stands for the server's own address.
+
     `open_points` says which switches concern which kinds; it is read by the conformance suite.
     """
 
@@ -198,7 +200,12 @@ class Stage:
     def settings(self) -> dict[str, object]:
         """What the project file says of the vendor; lists settle within two of the emulators' seconds."""
         url = self.server.url + self.description.path
-        return {"baseUrl": url, "settleSeconds": 2, **self.description.settings, **self.words}
+        own = {key: self._here(each) for key, each in self.description.settings.items()}
+        return {"baseUrl": url, "settleSeconds": 2, **own, **self.words}
+
+    def _here(self, value: object) -> object:
+        """A setting that names a second host of the vendor, which is the same server here."""
+        return value.replace("{server}", self.server.url) if isinstance(value, str) else value
 
     def environ(self) -> dict[str, str]:
         """The environment variables that the settings refer to."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from reconciler.engine.diff import has_unknown
 from reconciler.engine.records import made, resolve, with_reply
@@ -16,6 +17,7 @@ from reconciler.values import (
     Observed,
     Path,
     Record,
+    Resource,
     Settlement,
     SettlementStatus,
     State,
@@ -40,7 +42,9 @@ def adopt(workspace: Workspace, address: Address, id: str, *, lock_timeout: floa
         observed = _read(workspace, address, id)
         traits = workspace.catalog.traits(address.type)
         records = journal.state.records
-        document = resolve(resource.attributes, lambda each: records[each].id if each in records else None)
+        document = resolve(
+            _wanted(workspace, resource, observed), lambda each: records[each].id if each in records else None
+        )
         now = workspace.clock.now()
         record = with_reply(
             made(
@@ -66,12 +70,8 @@ def _refuse_managed(state: State, address: Address, id: str) -> None:
 
 
 def _read(workspace: Workspace, address: Address, id: str) -> Observed:
-    try:
+    with _telling_people():
         observed = workspace.session(address.vendor).handler(address.kind).read(id)
-    except (CredentialsRefused, PermissionRefused) as error:
-        raise Denied(error.message) from None
-    except VendorError as error:
-        raise Failure(error.message) from None
     if observed is None:
         raise Failure(f"the vendor has no `{address.kind}` with the id `{id}`")
     owner = observed.owner
@@ -82,6 +82,25 @@ def _read(workspace: Workspace, address: Address, id: str) -> Observed:
             help="let that project forget it, and remove the mark from its description at the vendor",
         )
     return observed
+
+
+def _wanted(workspace: Workspace, resource: Resource, observed: Observed) -> Document:
+    """What the manifest says, with what only the vendor knows filled in."""
+    handler = workspace.session(resource.address.vendor).handler(resource.address.kind)
+    with _telling_people():
+        found = handler.assess(resource, None, observed, workspace.clock.now()).attributes
+    return resource.attributes if found is None else found
+
+
+@contextmanager
+def _telling_people() -> Iterator[None]:
+    """What a vendor refuses or cannot say, as this command's failure."""
+    try:
+        yield
+    except (CredentialsRefused, PermissionRefused) as error:
+        raise Denied(error.message) from None
+    except VendorError as error:
+        raise Failure(error.message) from None
 
 
 def _sent(document: Document, traits: Traits) -> dict[str, Value]:

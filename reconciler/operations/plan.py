@@ -74,7 +74,7 @@ def decide(
     workspace.progress.phase("reading the vendors")
     snapshot = reader.read(desired, state, intents)
     decision = decide_on(
-        desired,
+        _resolved(desired, snapshot),
         state,
         snapshot,
         workspace.catalog.traits,
@@ -87,6 +87,17 @@ def decide(
     problems = (*decision.plan.problems, *_preflight(workspace, decision.plan, snapshot))
     plan = replace(decision.plan, problems=tuple(workspace.place(each) for each in problems))
     return Planned(plan=plan, decision=decision, desired=desired, snapshot=snapshot, options=options)
+
+
+def _resolved(desired: Desired, snapshot: Snapshot) -> Desired:
+    """What is wanted, with what only the vendors know filled in."""
+    if not snapshot.resolved:
+        return desired
+    filled_in = {
+        address: replace(desired.resources[address], attributes=attributes)
+        for address, attributes in snapshot.resolved.items()
+    }
+    return replace(desired, resources={**desired.resources, **filled_in})
 
 
 def _preflight(workspace: Workspace, plan: Plan, snapshot: Snapshot) -> tuple[Problem, ...]:

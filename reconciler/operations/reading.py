@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.engine.recovery import CREATING, traces
+from reconciler.engine.recovery import CREATING, recover, traces
 from reconciler.operations.clock import Clock
 from reconciler.operations.failures import Denied, Failure
 from reconciler.operations.progress import Progress
@@ -24,6 +24,7 @@ from reconciler.sdk import (
 from reconciler.values import (
     Address,
     Desired,
+    Document,
     Hold,
     HoldKind,
     Intent,
@@ -103,7 +104,7 @@ class Reader:
                     self.clock.sleep(rest / self.looks)
                     again = replace(self, patient=self.looks > 1, looks=max(1, self.looks - 1))
                     return again.read(desired, state, intents)
-            return self._assess(desired, records, snapshot, pool)
+            return self._assess(desired, self._recovered(desired, state, intents, snapshot), snapshot, pool)
 
     def _types(self, desired: Desired, records: Mapping[Address, Record], intents: Iterable[Intent]) -> tuple[str, ...]:
         used = {
@@ -191,6 +192,14 @@ class Reader:
     def _settle_time(self, address: Address) -> timedelta:
         return timedelta(seconds=self.catalog.traits(address.type).settle_seconds)
 
+    def _recovered(
+        self, desired: Desired, state: State | None, intents: Sequence[Intent], snapshot: Snapshot
+    ) -> Mapping[Address, Record]:
+        """The records once open intents are resolved, so that a kind is shown the object that was just made."""
+        if state is None or not intents:
+            return state.records if state is not None else {}
+        return recover(state, intents, snapshot, self.catalog.traits, desired.resources).state.records
+
     def _assess(
         self, desired: Desired, records: Mapping[Address, Record], snapshot: Snapshot, pool: ThreadPoolExecutor
     ) -> Snapshot:
@@ -207,6 +216,7 @@ class Reader:
             return self._handler(address.type).assess(desired.resources[address], record, observed, snapshot.taken)
 
         holds = dict(snapshot.holds)
+        resolved: dict[Address, Document] = {}
         problems: list[Problem] = []
         unreadable = dict(snapshot.unreadable)
         for address, found in zip(addresses, pool.map(_guarded(look), addresses), strict=True):
@@ -217,6 +227,8 @@ class Reader:
                 by_id[address.type, found.observed.id] = found.observed
             if found.hold is not None:
                 holds[address] = found.hold
+            if found.attributes is not None:
+                resolved[address] = found.attributes
             problems.extend(found.problems)
         objects: dict[str, list[Observed]] = {type: [] for type in snapshot.objects}
         for (type, _), each in by_id.items():
@@ -227,6 +239,7 @@ class Reader:
             holds=holds,
             problems=tuple(problems),
             unreadable=unreadable,
+            resolved=resolved,
         )
 
 

@@ -15,7 +15,7 @@ from reconciler.engine.shape import secrets
 from reconciler.operations.clock import Clock, SystemClock
 from reconciler.operations.failures import Invalid
 from reconciler.operations.progress import Progress, Silent
-from reconciler.sdk import Catalog, Connection, Session
+from reconciler.sdk import Catalog, Connection, Provider, SafeRequest, Session
 from reconciler.secrets import Policy, Resolver, SecretUnavailable
 from reconciler.specs import Loaded, Project, load, load_project
 from reconciler.transport import Exchange, Gate, Transport
@@ -205,30 +205,38 @@ class Workspace:
             )
             raise Invalid("a vendor is not configured", (problem,))
         provider = self.catalog.provider(vendor)
+
+        def reach(base_url: str, safe: Sequence[SafeRequest]) -> Transport:
+            return self._reach(base_url, safe, provider)
+
+        return provider.connect(
+            Connection(
+                settings=settings,
+                http=reach(settings.base_url, provider.safe),
+                elsewhere=reach,
+                reveal=self._reveal_credential,
+                now=self.clock.now,
+                sleep=self.clock.sleep,
+            )
+        )
+
+    def _reach(self, base_url: str, safe: Sequence[SafeRequest], provider: Provider) -> Transport:
         transport = Transport(
-            settings.base_url,
-            safe=provider.safe,
+            base_url,
+            safe=safe,
             gate=self.gate,
             pace=provider.pace,
             clock=self.clock.monotonic,
             now=self.clock.now,
             sleep=self.clock.sleep,
             deadline=self.project.deadline_minutes * 60,
-            at_once=self.project.parallelism,
+            at_once=min(self.project.parallelism, provider.at_once),
             on_request=self._on_request,
         )
         for value in tuple(self._revealed):
             transport.hide(value)
         self._transports.append(transport)
-        return provider.connect(
-            Connection(
-                settings=settings,
-                http=transport,
-                reveal=self._reveal_credential,
-                now=self.clock.now,
-                sleep=self.clock.sleep,
-            )
-        )
+        return transport
 
     @contextmanager
     def writing(self) -> Iterator[None]:

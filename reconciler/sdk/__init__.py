@@ -20,6 +20,7 @@ from reconciler.sdk.errors import (
     VendorError,
 )
 from reconciler.sdk.fields import (
+    BaseUrl,
     Immutable,
     Keyed,
     NameOrId,
@@ -48,6 +49,7 @@ from reconciler.sdk.ownership import owned, split_mark, write_mark
 
 __all__ = [
     "Assessment",
+    "BaseUrl",
     "BlockedByVendor",
     "Catalog",
     "Check",

@@ -10,8 +10,9 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeGuard, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -88,6 +89,22 @@ def _name_or_id(value: object) -> object:
     raise PydanticCustomError(
         "reference", "a reference is the name of a manifest, or `{id: …}` for an object that is not managed here"
     )
+
+
+def travels_in_private(url: str) -> str:
+    """The URL itself; refuses one by which credentials would travel neither encrypted nor within this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    local = host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127.")
+    if not host or (parts.scheme != "https" and not (parts.scheme == "http" and local)):
+        raise PydanticCustomError(
+            "insecure-url", "the URL would send credentials in the clear; it begins with `https://`"
+        )
+    return url
+
+
+BaseUrl = Annotated[str, AfterValidator(travels_in_private)]
+"""Where a vendor is reached: https, or plain http on this machine alone."""
 
 
 def _secret_reference(value: object) -> object:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import field_validator
-from pydantic_core import PydanticCustomError
 
-from reconciler.sdk.fields import Spec
+from reconciler.sdk.fields import Spec, travels_in_private
 from reconciler.sdk.http import Http, Pace, SafeRequest
 from reconciler.sdk.kinds import Kind
 from reconciler.values import (
@@ -60,10 +58,12 @@ class Assessment:
     What extra readings at plan time say about one wanted resource.
 
     `observed` replaces the object as listed (with a taint, an output, …); `hold` keeps the engine from acting;
-    `problems` refuse the plan.
+    `problems` refuse the plan. `attributes` replace what the owner wrote: the same with what only the vendor knows
+    filled in (a name as the id that bears it, `all` as a list), references and secrets left as they are.
     """
 
     observed: Observed | None = None
+    attributes: Document | None = None
     hold: Hold | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -169,10 +169,16 @@ class Session(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """What a provider is given to connect: validated settings, its HTTP client, secrets, and the clock."""
+    """
+    What a provider is given to connect: validated settings, its HTTP client, secrets, and the clock.
+
+    `http` speaks to the base URL of the settings; `elsewhere` gives the same client for another host of the vendor (one
+    that issues tokens, say), where only the given requests count as safe.
+    """
 
     settings: VendorSettings
     http: Http
+    elsewhere: Callable[[str, Sequence[SafeRequest]], Http]
     reveal: Callable[[Secret], str]
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -188,18 +194,8 @@ class VendorSettings(Spec):
     base_url: str
     settle_seconds: float | None = None
 
-    @field_validator("base_url")
-    @classmethod
-    def _travels_in_private(cls, url: str) -> str:
-        """Credentials travel only encrypted, or within this machine."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        local = host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127.")
-        if not host or (parts.scheme != "https" and not (parts.scheme == "http" and local)):
-            raise PydanticCustomError(
-                "insecure-url", "the base URL would send credentials in the clear; it begins with `https://`"
-            )
-        return url
+    # Not by its type alone, which a vendor that has a default writes anew.
+    _travels_in_private = field_validator("base_url")(travels_in_private)
 
 
 class Provider(ABC):
@@ -207,7 +203,7 @@ class Provider(ABC):
     One vendor.
 
     `settings` is the model of `vendors.<name>` in the project file; `safe` are all requests that change nothing,
-    relative to the base URL.
+    relative to the base URL; `at_once` is how many requests may be on their way to it at the same time, at most.
     """
 
     name: ClassVar[str]
@@ -215,6 +211,7 @@ class Provider(ABC):
     settings: ClassVar[type[VendorSettings]]
     kinds: ClassVar[tuple[Kind, ...]]
     safe: ClassVar[tuple[SafeRequest, ...]]
+    at_once: ClassVar[int] = 64
 
     @abstractmethod
     def connect(self, connection: Connection) -> Session:

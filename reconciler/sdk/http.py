@@ -59,12 +59,14 @@ class Http(Protocol):
         *,
         query: Sequence[tuple[str, str]] = (),
         json: object = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
     ) -> Reply:
         """
         Send and return the answer, whatever its status, 429 and retried failures apart.
 
+        The body is `json`, or `form` as `application/x-www-form-urlencoded` (a token request), or none.
         `repeatable` says that sending twice does no harm; by default all methods but POST are, and a POST that is
         declared safe. Raises `Uncertain` when a request that changes something got no answer or a 5xx to the last,
         `Unreachable` when it was never sent or only read, `NotDeclaredSafe` when the caller may only read.

@@ -81,7 +81,8 @@ class Snapshot:
     `objects` holds, per type (`vendor/Kind`), all that its list gave plus recorded objects that only a
     reading by id found. A type or an address that could not be read is in `unreadable`, never "empty";
     a recorded id that is in neither is proven gone. `listed` are the ids that the lists themselves gave. `scopes`
-    names, per vendor, whose objects were read. `holds` and `problems` come from a kind's extra readings.
+    names, per vendor, whose objects were read. `holds`, `problems` and `resolved` come from a kind's extra readings;
+    `resolved` is what was wanted with what only the vendor knows filled in.
     """
 
     taken: datetime
@@ -91,3 +92,4 @@ class Snapshot:
     listed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     holds: Mapping[Address, Hold] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    resolved: Mapping[Address, Document] = field(default_factory=dict)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from vendors.harbor.emulator import Harbor
 from world import Stage, Status, World
 
+from reconciler.operations.adopt import adopt
 from reconciler.values import Action, Address, Options, OutcomeStatus, ReasonCode
 
 SECRET = {"env": "RECONCILER_SECRET_CANARY"}
@@ -156,3 +158,61 @@ def test_what_an_interrupted_creation_sent_is_not_sent_again(harbor: World, vend
     # The object's mark names the very request that made it, and a request is carried out whole.
     assert [each.action for each in run.changes_to_make] == [Action.RECOVER]
     assert {each.code for change in run.changes_to_make for each in change.reasons} == {ReasonCode.RECOVERED}
+
+
+BY_TITLE = manifest("Cargo", {"datasets": ["Winter wheat", "rye"]})
+BY_CODE = manifest("Cargo", {"datasets": ["wheat", "rye"]})
+
+
+def test_what_only_the_vendor_knows_is_filled_in_before_anything_is_compared_or_sent(
+    harbor: World, vendor: Stage
+) -> None:
+    planned = harbor.plan([BY_TITLE])
+    harbor.apply()
+
+    [change] = planned.changes_to_make
+    assert change.resource is not None
+    assert change.resource.attributes["datasets"] == ("wheat", "rye")
+    assert vendor.objects("cargoes")[0]["datasets"] == ["wheat", "rye"]
+    assert harbor.state.records[address("Cargo")].applied["datasets"] == ("wheat", "rye")
+    assert harbor.plan().changes_to_make == ()
+    assert harbor.plan([BY_CODE]).changes_to_make == ()
+
+
+def test_what_cannot_be_filled_in_refuses_the_plan(harbor: World) -> None:
+    run = harbor.plan([manifest("Cargo", {"datasets": ["Moon dust"]})])
+
+    assert [each.message for each in run.problems] == ["Harbor knows no `Moon dust`"]
+
+
+def test_a_title_that_means_something_else_by_now_is_a_change(harbor: World, vendor: Stage) -> None:
+    harbor.apply([BY_TITLE])
+    assert isinstance(vendor.emulator, Harbor)
+    vendor.emulator.goods = {"spelt": "Winter wheat", "rye": "Rye"}
+    run = harbor.plan()
+
+    assert run.action(address("Cargo")) is Action.REPLACE
+
+
+def test_an_object_is_adopted_under_a_manifest_that_names_titles(harbor: World, vendor: Stage) -> None:
+    row = vendor.emulator.insert("cargoes", {"name": "north", "datasets": ["rye", "wheat"]})
+    harbor.write([BY_TITLE])
+    with harbor.workspace() as workspace:
+        record = adopt(workspace, address("Cargo"), str(row["id"]))
+
+    assert record.applied["datasets"] == ("wheat", "rye")
+    assert harbor.plan().changes_to_make == ()
+
+
+def test_a_kind_is_shown_the_object_that_an_interrupted_run_has_made(harbor: World, vendor: Stage) -> None:
+    def nobody_answers_any_more() -> None:
+        vendor.faults.answer("GET *", 503, times=None)
+
+    vendor.faults.call("POST /cargoes", nobody_answers_any_more, after_write=True)
+    vendor.cut_after_write("POST /cargoes")
+    harbor.apply([BY_TITLE], expect=Status.FAILED)
+    vendor.faults.clear()
+    harbor.later()
+    run = harbor.plan()
+
+    assert [each.action for each in run.changes_to_make] == [Action.RECOVER]

@@ -78,11 +78,14 @@ class Recording:
         *,
         query: Sequence[tuple[str, str]] = (),
         json: object = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
     ) -> Reply:
         self.sent.append(Sent(method, path, tuple(query), deepcopy(json), headers or {}))
-        return self.transport.request(method, path, query=query, json=json, headers=headers, repeatable=repeatable)
+        return self.transport.request(
+            method, path, query=query, json=json, form=form, headers=headers, repeatable=repeatable
+        )
 
 
 @dataclass
@@ -160,7 +163,14 @@ def connected(
         url, safe=PROVIDER.safe, gate=gate, pace=PROVIDER.pace, clock=clock.timestamp, now=clock.now, sleep=sleep
     )
     http = Recording(transport)
-    connection = Connection(settings=settings(**more), http=http, reveal=reveal, now=clock.now, sleep=sleep)
+    connection = Connection(
+        settings=settings(**more),
+        http=http,
+        elsewhere=lambda base_url, safe: Transport(base_url, safe=safe, gate=gate),
+        reveal=reveal,
+        now=clock.now,
+        sleep=sleep,
+    )
     return PROVIDER.connect(connection), http
 
 

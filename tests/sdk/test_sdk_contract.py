@@ -459,7 +459,7 @@ def test_credentials_travel_encrypted_or_within_this_machine(url: str) -> None:
 )
 def test_credentials_travel_nowhere_in_the_clear(url: str) -> None:
     assert problems(VendorSettings, {"baseUrl": url}) == [
-        ("insecure-url", "the base URL would send credentials in the clear; it begins with `https://`")
+        ("insecure-url", "the URL would send credentials in the clear; it begins with `https://`")
     ]
 
 

@@ -104,6 +104,15 @@ def test_a_request_is_sent_below_the_prefix_with_its_query_and_body() -> None:
         assert it.server.seen[0].headers["user-agent"].startswith("reconciler/")
 
 
+def test_a_form_is_sent_as_one() -> None:
+    with bench(answer(200, {})) as it:
+        it.transport.request("POST", "/sessions", form={"grant_type": "client", "scope": "a,b c"})
+
+    [seen] = it.server.seen
+    assert seen.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert seen.body == b"grant_type=client&scope=a%2Cb+c"
+
+
 def test_html_is_an_answer_that_is_no_json() -> None:
     with bench(answer(raw=b"<html>maintenance</html>")) as it:
         reply = it.transport.request("GET", "/things")

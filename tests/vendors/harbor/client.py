@@ -35,6 +35,7 @@ SAFE = (
     SafeRequest("GET", "/cargoes/{}"),
     SafeRequest("GET", "/routes"),
     SafeRequest("GET", "/routes/{}"),
+    SafeRequest("GET", "/goods"),
 )
 
 _PAGE = 50
@@ -75,6 +76,11 @@ class Client:
             if following is None:
                 return
             query = [("limit", str(_PAGE)), ("continuation", str(following))]
+
+    def codes(self) -> dict[str, str]:
+        """The code of every good by its title."""
+        items = _items(self._body(self.send("GET", "/goods"), "GET /goods"), "GET /goods")
+        return {str(each["title"]): str(each["id"]) for each in items}
 
     def row(self, path: str, id: str) -> Row | None:
         """

@@ -28,6 +28,9 @@ _FIELDS: Mapping[str, frozenset[str]] = {
 }
 
 
+_GOODS = {"wheat": "Winter wheat", "rye": "Rye", "oats": "Oats", "sand": "Sand"}
+
+
 def _switches() -> Iterator[Switch]:
     for name, verb in (("list", "GET of a list"), ("read", "GET by id"), ("update", "PATCH"), ("delete", "DELETE")):
         yield Switch(name=name, positions=("ok", "404", "405"), meaning=f"Whether {verb} is served")
@@ -90,10 +93,12 @@ class Harbor(stage.Emulator):
         self._window = Window()
         self._tokens: dict[str, float] = {}
         self._issued = 0
+        self.goods = dict(_GOODS)
         self._router: Router[Callable[[Request, Mapping[str, str]], Answer]] = Router()
         super().__init__(world)
         for method, path, handler in (
             ("POST", "/token", self._post_token),
+            ("GET", "/goods", self._goods),
             ("GET", "/{collection}", self._list),
             ("POST", "/{collection}", self._post),
             ("GET", "/{collection}/{id}", self._get),
@@ -126,6 +131,7 @@ class Harbor(stage.Emulator):
         for shelf in self._shelves.values():
             shelf.table.clear()
             shelf.lag.clear()
+        self.goods = dict(_GOODS)
         self._tokens.clear()
         self._window.clear()
 
@@ -209,6 +215,9 @@ class Harbor(stage.Emulator):
         if full or start + size < len(rows):
             body["next"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
         return Answer(body=body)
+
+    def _goods(self, _: Request, __: Mapping[str, str]) -> Answer:
+        return Answer(body={"items": [{"id": code, "title": title} for code, title in self.goods.items()]})
 
     def _get(self, _: Request, values: Mapping[str, str]) -> Answer:
         self._check_served("read")

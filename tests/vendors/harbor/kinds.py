@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 
 from reconciler.sdk import (
+    Assessment,
     Conflict,
     Gone,
     Handler,
@@ -27,7 +29,7 @@ from reconciler.sdk import (
     split_mark,
     write_mark,
 )
-from reconciler.values import Address, Observed, Ref, Resource, Secret, Value
+from reconciler.values import Address, Observed, Problem, Record, Ref, Resource, Secret, Value
 from vendors.harbor.client import Client, Row
 
 Text = Annotated[str, Field(min_length=1)]
@@ -186,10 +188,28 @@ class Accounts(_Things):
 
 
 class Cargoes(_Things):
-    """They cannot be changed."""
+    """They cannot be changed. Their goods may be written as titles, which begin with a capital letter."""
 
     path = "/cargoes"
     model = Cargo
+
+    def assess(self, resource: Resource, record: Record | None, observed: Observed | None, now: datetime) -> Assessment:
+        """The goods by their codes."""
+        goods = resource.attributes["datasets"]
+        assert isinstance(goods, tuple)
+        titles = [str(each) for each in goods if str(each)[:1].isupper()]
+        if not titles:
+            return Assessment(observed=observed)
+        codes = self._client.codes()
+        unknown = [
+            Problem(code="unknown-good", message=f"Harbor knows no `{each}`", address=resource.address)
+            for each in titles
+            if each not in codes
+        ]
+        known = tuple(codes.get(str(each), each) for each in goods)
+        return Assessment(
+            observed=observed, attributes={**resource.attributes, "datasets": known}, problems=tuple(unknown)
+        )
 
 
 class Routes(_Things):
