@@ -16,18 +16,21 @@ PACKAGE = Path(reconciler.__file__).parent
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     # room: (rooms it sees, third parties it sees); the longest prefix of a module's path counts
     "values": (set(), set()),
-    "emulator": (set(), {"uvicorn"}),
+    "emulator": (set(), {"uvicorn", "boto3", "botocore", "moto"}),
     "engine": ({"values"}, set()),
     "engine.codec": ({"values", "engine"}, {"msgspec"}),
     "engine.journal": ({"values", "engine"}, set()),
     "engine.graph": ({"values", "engine"}, {"networkx"}),
     "sdk": ({"values"}, {"pydantic", "pydantic_core"}),
     "specs": ({"sdk", "engine", "values"}, {"yaml", "pydantic", "pydantic_core", "typing_extensions"}),
-    "stores": ({"values"}, set()),
+    "stores": ({"values"}, {"boto3", "botocore", "google"}),
     "backend": ({"stores", "engine", "sdk", "values"}, {"msgspec"}),
     "transport": ({"sdk", "values"}, {"urllib3"}),
-    "secrets": ({"transport", "sdk", "values"}, set()),
-    "providers": ({"transport", "sdk", "values"}, {"pydantic", "pydantic_core"}),
+    "secrets": ({"transport", "sdk", "values"}, {"boto3", "botocore", "google", "pyrage"}),
+    "providers": (
+        {"transport", "sdk", "values"},
+        {"pydantic", "pydantic_core", "jsonschema", "boto3", "botocore", "duckdb"},
+    ),
     "reports": ({"engine", "sdk", "values"}, set()),
     "operations": (
         {
@@ -43,7 +46,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
 }  # fmt: skip
 
-CLOUDS = {"boto3", "botocore", "google", "obstore", "paramiko", "deepdiff", "networkx", "jinja2", "duckdb"}
+CLOUDS = {"boto3", "botocore", "google", "obstore", "paramiko", "deepdiff", "networkx", "jinja2", "duckdb", "moto", "jsonschema"}
 
 
 def modules() -> list[str]:
