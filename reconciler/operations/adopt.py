@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from reconciler.engine.diff import has_unknown
 from reconciler.engine.records import made, resolve, with_reply
 from reconciler.engine.shape import hidden_paths
-from reconciler.operations.failures import Denied, Failure
+from reconciler.operations.failures import Failure
+from reconciler.operations.vendors import asking
 from reconciler.operations.workspace import Workspace
-from reconciler.sdk import CredentialsRefused, PermissionRefused, VendorError
 from reconciler.values import (
     Address,
     Document,
@@ -70,7 +69,7 @@ def _refuse_managed(state: State, address: Address, id: str) -> None:
 
 
 def _read(workspace: Workspace, address: Address, id: str) -> Observed:
-    with _telling_people():
+    with asking():
         observed = workspace.session(address.vendor).handler(address.kind).read(id)
     if observed is None:
         raise Failure(f"the vendor has no `{address.kind}` with the id `{id}`")
@@ -87,20 +86,9 @@ def _read(workspace: Workspace, address: Address, id: str) -> Observed:
 def _wanted(workspace: Workspace, resource: Resource, observed: Observed) -> Document:
     """What the manifest says, with what only the vendor knows filled in."""
     handler = workspace.session(resource.address.vendor).handler(resource.address.kind)
-    with _telling_people():
+    with asking():
         found = handler.assess(resource, None, observed, workspace.clock.now()).attributes
     return resource.attributes if found is None else found
-
-
-@contextmanager
-def _telling_people() -> Iterator[None]:
-    """What a vendor refuses or cannot say, as this command's failure."""
-    try:
-        yield
-    except (CredentialsRefused, PermissionRefused) as error:
-        raise Denied(error.message) from None
-    except VendorError as error:
-        raise Failure(error.message) from None
 
 
 def _sent(document: Document, traits: Traits) -> dict[str, Value]:

@@ -102,36 +102,42 @@ def apply(
             carried = carry_out(planned.plan, planned.decision.state.records, planned.snapshot, tools, run=run)
         remaining: tuple[Change, ...] = ()
         problems: tuple[Problem, ...] = ()
+        refused = False
         if not workspace.stopping:
             journal.compact()
             workspace.progress.phase("proving that nothing is left to do")
-            remaining, problems = _prove(workspace, desired, journal, options, limits)
+            remaining, problems, refused = _prove(workspace, desired, journal, options, limits)
             problems = tuple(each for each in problems if each not in planned.plan.problems)
         return Applied(
             plan=planned.plan,
             carried_out=True,
             report=Report(outcomes=tuple(carried.outcomes), remaining=remaining, problems=problems),
-            denied=carried.denied,
+            denied=carried.denied or refused,
             interrupted=workspace.stopping,
         )
 
 
 def _prove(
     workspace: Workspace, desired: Desired, journal: Journal, options: Options, limits: Limits | None
-) -> tuple[tuple[Change, ...], tuple[Problem, ...]]:
-    """What is still different. A proof that cannot be made is a problem, and no reason to hide what was done."""
+) -> tuple[tuple[Change, ...], tuple[Problem, ...], bool]:
+    """
+    What is still different, what is wrong, and whether a vendor let nobody in.
+
+    A proof that cannot be made is a problem, and no reason to hide what was done.
+    """
     try:
         proof = decide(workspace, desired, journal.state, journal.open_intents, _without_orders(options), limits=limits)
     except Stopped:
-        return (), ()
+        return (), (), False
     except Failure as failure:
         problem = Problem(
             code="not-proven",
             message=f"what was applied could not be read again: {failure.message}",
             help="run `reconciler plan --detailed-exitcode`: exit code 0 is the proof",
         )
-        return (), (problem, *failure.problems)
-    return tuple(change for change in to_do(proof.plan) if not _is_freshness(change)), proof.plan.problems
+        return (), (problem, *failure.problems), isinstance(failure, Denied)
+    left = tuple(change for change in to_do(proof.plan) if not _is_freshness(change))
+    return left, proof.plan.problems, False
 
 
 def _desired(workspace: Workspace, options: Options) -> Desired:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.engine.diff import covered
 from reconciler.engine.shape import fields, hidden_paths, references
+from reconciler.operations.addresses import guess
 from reconciler.operations.failures import Failure
 from reconciler.operations.plan import Planned, make_plan
 from reconciler.operations.workspace import Workspace
@@ -23,7 +24,8 @@ def explain(workspace: Workspace, address: Address) -> tuple[Explanation, ...]:
     planned = make_plan(workspace)
     chosen = [change for change in planned.plan.changes if change.address == address or _origin(change) == address]
     if not chosen:
-        raise Failure(f"neither a manifest nor a record has the address `{address}`")
+        known = [change.address for change in planned.plan.changes]
+        raise Failure(f"neither a manifest nor a record has the address `{address}`", help=guess(address, known))
     return tuple(_explanation(planned, change, workspace.catalog.traits(change.address.type)) for change in chosen)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from reconciler.engine.planner import Decision, is_refused, to_do
 from reconciler.engine.planner import plan as decide_on
 from reconciler.engine.safety import Limits
-from reconciler.operations.failures import Denied, Failure
+from reconciler.operations.addresses import guess
 from reconciler.operations.reading import Reader
+from reconciler.operations.vendors import asking
 from reconciler.operations.workspace import Workspace
-from reconciler.sdk import CredentialsRefused, PermissionRefused, VendorError
-from reconciler.values import Desired, Intent, Options, Plan, Problem, Severity, Snapshot, State
+from reconciler.values import Address, Desired, Intent, Options, Plan, Problem, Severity, Snapshot, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +84,18 @@ def decide(
         options=options,
         limits=limits or workspace.limits,
     )
-    problems = (*decision.plan.problems, *_preflight(workspace, decision.plan, snapshot))
+    known = {*desired.resources, *(state.records if state is not None else ())}
+    found = (_with_guess(each, known) for each in decision.plan.problems)
+    problems = (*found, *_preflight(workspace, decision.plan, snapshot))
     plan = replace(decision.plan, problems=tuple(workspace.place(each) for each in problems))
     return Planned(plan=plan, decision=decision, desired=desired, snapshot=snapshot, options=options)
+
+
+def _with_guess(problem: Problem, known: Iterable[Address]) -> Problem:
+    """A problem about an address that is none, with the one that was probably meant."""
+    if problem.code != "unknown-address" or problem.address is None:
+        return problem
+    return replace(problem, help=guess(problem.address, known))
 
 
 def _resolved(desired: Desired, snapshot: Snapshot) -> Desired:
@@ -104,12 +113,8 @@ def _preflight(workspace: Workspace, plan: Plan, snapshot: Snapshot) -> tuple[Pr
     """What each vendor with something to do has to say about the plan as a whole."""
     found: list[Problem] = []
     for vendor, _ in groupby(to_do(plan), key=lambda change: change.address.vendor):
-        try:
+        with asking():
             found.extend(workspace.session(vendor).preflight(plan, snapshot))
-        except (CredentialsRefused, PermissionRefused) as error:
-            raise Denied(error.message) from None
-        except VendorError as error:
-            raise Failure(error.message) from None
     return tuple(found)
 
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from reconciler.engine.recovery import CREATING, recover, traces
 from reconciler.operations.clock import Clock
-from reconciler.operations.failures import Denied, Failure
 from reconciler.operations.progress import Progress
+from reconciler.operations.vendors import failure_of
 from reconciler.sdk import (
     Assessment,
     Catalog,
@@ -259,10 +259,8 @@ def builds_on(verb: str, handler: Handler) -> bool:
 
 
 def _cannot_read(error: VendorError, what: str) -> Problem:
-    if isinstance(error, CredentialsRefused | PermissionRefused):
-        raise Denied(error.message) from None
-    if isinstance(error, Unreachable):
-        raise Failure(error.message) from None
+    if isinstance(error, CredentialsRefused | PermissionRefused | Unreachable):
+        raise failure_of(error) from None
     return Problem(
         code="cannot-read",
         message=f"{what} cannot be read: {error.message}",

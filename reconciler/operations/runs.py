@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconciler.operations.failures import Denied, Failure
+from reconciler.operations.failures import Failure
 from reconciler.operations.state import read_state
+from reconciler.operations.vendors import failure_of
 from reconciler.operations.workspace import Workspace
-from reconciler.sdk import CredentialsRefused, PermissionRefused, Run, VendorError
+from reconciler.sdk import Run, VendorError
 from reconciler.values import Address
 
 
@@ -28,7 +29,5 @@ def runs(workspace: Workspace, address: Address | None = None) -> Iterator[tuple
             for run in workspace.session(each.vendor).runs(records[each]):
                 message = workspace.redact(run.message) if run.message is not None else None
                 yield each, replace(run, message=message)
-        except (CredentialsRefused, PermissionRefused) as error:
-            raise Denied(error.message) from None
         except VendorError as error:
-            raise Failure(error.message) from None
+            raise failure_of(error) from None

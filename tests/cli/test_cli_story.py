@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from world import World
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -354,3 +355,45 @@ def test_destroy_removes_everything_in_the_right_order(didomi: World) -> None:
     assert "configs" in didomi.vendor.writes()[0].path
     assert didomi.vendor.objects("destinations") == []
     assert didomi.state.records == {}
+
+
+def test_an_option_of_the_program_behind_the_command_is_told_its_place(didomi: World) -> None:
+    didomi.write(LAKE)
+    ended = didomi.command("plan", "--no-colour", expect=64)
+
+    assert "Error: `--no-colour` stands before the command: `reconciler --no-colour … plan`" in ended.stderr
+
+
+def test_a_target_that_is_none_is_answered_with_the_one_that_was_meant(didomi: World) -> None:
+    didomi.write(ALL)
+    planned = didomi.command("plan", "--target", "didomi/ExportConfig/dayly", expect=5)
+    explained = didomi.command("explain", "didomi/Destination/lakes", expect=1)
+
+    assert "help: did you mean `didomi/ExportConfig/daily`?" in planned.stdout
+    assert "help: did you mean `didomi/Destination/lake`?" in explained.stderr
+
+
+def test_a_vendor_that_cannot_be_reached_is_said_with_what_to_do(didomi: World) -> None:
+    didomi.write(LAKE)
+    path = didomi.folder / "reconciler.yaml"
+    project = yaml.safe_load(path.read_text(encoding="utf-8"))
+    project["vendors"]["didomi"]["baseUrl"] = "http://127.0.0.1:9/v1"
+    project["deadline"] = 0.01
+    path.write_text(yaml.safe_dump(project), encoding="utf-8")
+    ended = didomi.command("plan", expect=1)
+
+    assert "error: `POST /sessions` got no usable answer: no connection to `127.0.0.1:9`" in ended.stderr
+    assert "help: check the network and the vendor's URLs in the project file" in ended.stderr
+
+
+def test_credentials_that_end_before_the_proof_have_an_exit_code_of_their_own(didomi: World) -> None:
+    didomi.write(LAKE)
+
+    def nobody_is_let_in() -> None:
+        didomi.vendor.faults.answer("* *", 401, times=None)
+
+    didomi.vendor.faults.call("POST /exports/destinations", nobody_is_let_in, after_write=True)
+    ended = didomi.command("apply", "-y", expect=7)
+
+    assert "what was applied could not be read again" in ended.stderr + ended.stdout
+    assert len(didomi.vendor.objects("destinations")) == 1
