@@ -5,7 +5,7 @@ Nothing here knows a vendor, and nothing here imports any other room of the hous
 
 from reconciler.emulator.base import Collection, Emulator
 from reconciler.emulator.clock import Clock
-from reconciler.emulator.drop import Drop, FolderDrop
+from reconciler.emulator.drop import Drop, FolderDrop, MemoryDrop
 from reconciler.emulator.faults import Effect, Fault, Faults
 from reconciler.emulator.ids import Ids
 from reconciler.emulator.limits import Allowance, Window
@@ -15,9 +15,11 @@ from reconciler.emulator.routes import Match, Router, WrongMethod
 from reconciler.emulator.server import Server, joined, serve_forever
 from reconciler.emulator.switches import Switch, Switches, UnknownSwitch
 from reconciler.emulator.tables import Table
+from reconciler.emulator.uploads import Access, FolderUploads, Rejected, S3Uploads, Uploads
 from reconciler.emulator.world import World
 
 __all__ = [
+    "Access",
     "Allowance",
     "Answer",
     "Clock",
@@ -29,19 +31,24 @@ __all__ = [
     "Fault",
     "Faults",
     "FolderDrop",
+    "FolderUploads",
     "Ids",
     "JsonObject",
     "Log",
     "Mask",
     "Match",
+    "MemoryDrop",
     "NotJson",
+    "Rejected",
     "Request",
     "Router",
+    "S3Uploads",
     "Server",
     "Switch",
     "Switches",
     "Table",
     "UnknownSwitch",
+    "Uploads",
     "Window",
     "World",
     "WrongMethod",

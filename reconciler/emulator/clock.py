@@ -95,3 +95,8 @@ def _utc(when: datetime) -> datetime:
     if when.tzinfo is None:
         raise ValueError("an instant needs a time zone")
     return when.astimezone(UTC)
+
+
+def iso_milliseconds(milliseconds: int) -> str:
+    """Milliseconds since 1970 as JavaScript prints that instant."""
+    return iso(datetime.fromtimestamp(milliseconds / 1000, UTC))

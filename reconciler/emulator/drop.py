@@ -17,6 +17,22 @@ class Drop(Protocol):
         ...
 
 
+class MemoryDrop:
+    """Buckets in memory, for whoever gives no folder; `objects` are the contents by bucket and key."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], bytes] = {}
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Keep one object whole."""
+        self.objects[bucket, key] = content
+
+    def expire(self, bucket: str, prefix: str) -> None:
+        """Forget everything below a prefix."""
+        for known in [known for known in self.objects if known[0] == bucket and known[1].startswith(prefix)]:
+            del self.objects[known]
+
+
 class FolderDrop:
     """Buckets as folders below `root`; keys are relative paths."""
 
