@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconciler.operations.failures import Failure
+from reconciler.operations.failures import Denied, Failure
 from reconciler.operations.state import read_state
 from reconciler.operations.vendors import failure_of
 from reconciler.operations.workspace import Workspace
@@ -31,3 +31,30 @@ def runs(workspace: Workspace, address: Address | None = None) -> Iterator[tuple
                 yield each, replace(run, message=message)
         except VendorError as error:
             raise failure_of(error) from None
+
+
+def watch(workspace: Workspace, address: Address | None = None, *, every: float) -> Iterator[tuple[Address, Run]]:
+    """
+    Every run as soon as it is reported, oldest first, and again whenever it has changed; never ends by itself.
+
+    Looks every so many seconds. What fails after the first look is said as progress and tried again; only refused
+    credentials end it. Raises what `runs` does.
+    """
+    known: dict[tuple[Address, str], Run] = {}
+    first = True
+    while True:
+        try:
+            found = list(runs(workspace, address))
+        except Denied:
+            raise
+        except Failure as failure:
+            if first:
+                raise
+            workspace.progress.phase(f"{failure.message}; looking again in {every:g} s")
+            found = []
+        first = False
+        for each, run in reversed(found):
+            if known.get((each, run.id)) != run:
+                known[each, run.id] = run
+                yield each, run
+        workspace.clock.sleep(every)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -302,6 +303,28 @@ def test_runs_are_listed_from_the_vendors_log(didomi: World) -> None:
 
     assert "completed" in ended.stdout
     assert "5 users" in ended.stdout
+
+
+def test_runs_are_watched_as_they_begin_and_end(didomi: World) -> None:
+    applied(didomi)
+    didomi.later(25 * 3600)
+    words = [str(Path(sys.executable).parent / "reconciler"), "runs", "--watch", "--interval", "1"]
+    watching = subprocess.Popen(words, cwd=didomi.folder, env=didomi.environ, stdout=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    first = watching.stdout.readline()
+    didomi.vendor.faults.answer("GET /exports/logs", 503, times=None)
+    didomi.later(25 * 3600)
+    didomi.vendor.faults.clear()
+    second = watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    rest, _ = watching.communicate(timeout=20)
+
+    assert "didomi/ExportConfig/daily" in first
+    assert "completed" in first
+    assert "didomi/ExportConfig/daily" in second
+    assert first != second
+    assert rest == ""
+    assert watching.returncode == 130
 
 
 def test_explain_names_every_field_with_its_verdict(didomi: World) -> None:
