@@ -11,6 +11,7 @@ from reconciler.emulator.ids import Ids
 from reconciler.emulator.limits import Allowance, Window
 from reconciler.emulator.log import Entry, Log, Mask
 from reconciler.emulator.messages import Answer, JsonObject, NotJson, Request
+from reconciler.emulator.objects import ObjectStore
 from reconciler.emulator.routes import Match, Router, WrongMethod
 from reconciler.emulator.server import Server, joined, serve_forever
 from reconciler.emulator.switches import Switch, Switches, UnknownSwitch
@@ -39,6 +40,7 @@ __all__ = [
     "Match",
     "MemoryDrop",
     "NotJson",
+    "ObjectStore",
     "Rejected",
     "Request",
     "Router",

@@ -105,6 +105,8 @@ class S3Uploads:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who delivers needs it
 
         client = self._client(access, region)
+        # A caller in the wrong region is told so instead of being led to the right one: no export across regions.
+        client.meta.events.register_last("before-call.s3", _stay)
         try:
             if kms_key is None:
                 client.put_object(Bucket=bucket, Key=key, Body=content)
@@ -132,10 +134,14 @@ def client(service: str, endpoint: str, access: Access, region: str) -> Any:  # 
     import botocore.session  # noqa: PLC0415 - only who delivers needs it
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    plain = botocore.session.Session()
-    for name in ("config_file", "credentials_file"):
-        plain.set_config_variable(name, os.devnull)
-    plain.set_config_variable("profile", None)
+    nowhere = (None, None, os.devnull, None)
+    plain = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+        }
+    )
     settings = Config(
         connect_timeout=5,
         read_timeout=30,
@@ -154,6 +160,10 @@ def client(service: str, endpoint: str, access: Access, region: str) -> Any:  # 
         aws_session_token=access.session_token,
         config=settings,
     )
+
+
+def _stay(params: dict[str, Any], **_: object) -> None:
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _rejected(error: Any) -> Rejected:  # noqa: ANN401 - boto3's `ClientError`, which is loaded late

@@ -1,8 +1,7 @@
 """Exports: who may start one, which earlier one is returned instead, and what a job does (reference 2, 3, 9.2)."""
 
 import json
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -14,6 +13,7 @@ from reconciler.providers.domo.emulator.engine import Engine
 from reconciler.providers.domo.emulator.errors import Refused
 from reconciler.providers.domo.emulator.expressions import QueryFailed
 from reconciler.providers.domo.emulator.files import files_of, key_of, url_of
+from reconciler.providers.domo.emulator.jobs import Job, code_of, word_of
 from reconciler.providers.domo.emulator.people import DATASET_EXPORT, may
 from reconciler.providers.domo.emulator.queries import Result, check_request
 
@@ -33,41 +33,6 @@ _FIELDS = frozenset(
         "source",
     }
 )
-_WORDS = {
-    "internal": {"none": "none", "exporting": "exporting", "success": "success", "error": "error"},
-    "hub": {"none": "none", "exporting": "running", "success": "success", "error": "failed"},
-    "odd": {"none": "ACCEPTED", "exporting": "UPLOADING", "success": "DELIVERED", "error": "REJECTED"},
-}
-_ACTIVE = ("none", "exporting")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One export. `request` is what was asked without the credentials; `access` is gone when the job has ended."""
-
-    id: str
-    dataset: str
-    user: JsonObject
-    request: JsonObject
-    fingerprint: str
-    version: int | None
-    compression: str
-    created: int
-    access: Access | None = field(default=None, repr=False)
-    status: str = "none"
-    started: int | None = None
-    finished: int | None = None
-    code: str | None = None
-    message: str | None = None
-    files: tuple[tuple[str, int], ...] = ()
-    result: Result | None = field(default=None, repr=False)
-    failure: tuple[str, str] | None = None
-    hidden: int = 0
-
-    @property
-    def active(self) -> bool:
-        """Whether the job occupies the dataset's one slot."""
-        return self.status in _ACTIVE
 
 
 class Exports:
@@ -329,7 +294,7 @@ class Exports:
             try:
                 files = self._deliver(job)
             except Rejected as problem:
-                failure = (_code_of(problem.code), self._world.mask.text(str(problem)))
+                failure = (code_of(problem.code), self._world.mask.text(str(problem)))
         ended = replace(
             job,
             status="success" if failure is None else "error",
@@ -413,7 +378,7 @@ class Exports:
         }
 
     def _word(self, status: str) -> str:
-        return _WORDS[self._world.switches["status_vocabulary"]].get(status, status)
+        return word_of(status, self._world.switches["status_vocabulary"])
 
     def _time(self, milliseconds: int | None) -> object:
         if milliseconds is None or self._world.switches["timestamps"] == "ms":
@@ -422,9 +387,3 @@ class Exports:
 
     def _now(self) -> int:
         return round(self._world.clock.timestamp() * 1000)
-
-
-def _code_of(code: str) -> str:
-    """An invented error code: Domo's are not published, and the prefix keeps anyone from believing these."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", code)
-    return f"EMU_S3_{re.sub(r'[^A-Za-z0-9]+', '_', words).upper()}"
