@@ -4,6 +4,7 @@ Nothing here knows a vendor, and nothing here imports any other room of the hous
 """
 
 from reconciler.emulator.base import Collection, Emulator
+from reconciler.emulator.bucket_drop import BucketDrop
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.drop import Drop, FolderDrop, MemoryDrop
 from reconciler.emulator.faults import Effect, Fault, Faults
@@ -23,6 +24,7 @@ __all__ = [
     "Access",
     "Allowance",
     "Answer",
+    "BucketDrop",
     "Clock",
     "Collection",
     "Drop",

@@ -13,7 +13,7 @@ class Drop(Protocol):
         ...
 
     def expire(self, bucket: str, prefix: str) -> None:
-        """Remove everything below a prefix."""
+        """Remove everything below a prefix, or the one object it names."""
         ...
 
 
@@ -48,8 +48,12 @@ class FolderDrop:
         unfinished.replace(path)
 
     def expire(self, bucket: str, prefix: str) -> None:
-        """Remove the folder that the prefix names."""
-        shutil.rmtree(self._path(bucket, prefix), ignore_errors=True)
+        """Remove the folder or the file that the prefix names."""
+        path = self._path(bucket, prefix)
+        if path.is_file():
+            path.unlink()
+        else:
+            shutil.rmtree(path, ignore_errors=True)
 
     def _path(self, bucket: str, key: str) -> Path:
         path = (self.root / bucket / key).resolve()

@@ -259,7 +259,7 @@ class Stage:
         return {**body, **changes}
 
     def connection(self, kind: str = "s3", **changes: object) -> str:
-        return self.post("/connections", self.connection_body(kind, **changes)).id
+        return self.post("/connections", self.connection_body(kind, 0, **changes)).id
 
     def source_body(self, *datasets: str, **changes: object) -> JsonObject:
         listed = [{"dataSetId": id, "name": "a dataset"} for id in datasets or (self.dataset(),)]
