@@ -6,7 +6,8 @@ used; `FolderUploads` accepts every credential, and knows buckets by name.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -88,36 +89,20 @@ class S3Uploads:
 
     def region_of(self, bucket: str, access: Access, region: str) -> str | None:
         """The bucket's location; S3 says nothing for its oldest region."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who delivers needs it
-
-        try:
+        with _telling():
             found = self._client(access, region).get_bucket_location(Bucket=bucket)["LocationConstraint"]
-        except ClientError as error:
-            raise _rejected(error) from None
-        except BotoCoreError as error:
-            raise Rejected(type(error).__name__, str(error)) from None
-        return str(found) if found else "us-east-1"
+            return str(found) if found else "us-east-1"
 
     def put(
         self, bucket: str, key: str, content: bytes, *, access: Access, region: str, kms_key: str | None = None
     ) -> None:
         """One PutObject, with SSE-KMS when a key is given."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who delivers needs it
-
-        client = self._client(access, region)
-        # A caller in the wrong region is told so instead of being led to the right one: no export across regions.
-        client.meta.events.register_last("before-call.s3", _stay)
-        try:
-            if kms_key is None:
-                client.put_object(Bucket=bucket, Key=key, Body=content)
-            else:
-                client.put_object(
-                    Bucket=bucket, Key=key, Body=content, ServerSideEncryption="aws:kms", SSEKMSKeyId=kms_key
-                )
-        except ClientError as error:
-            raise _rejected(error) from None
-        except BotoCoreError as error:
-            raise Rejected(type(error).__name__, str(error)) from None
+        encryption = {} if kms_key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
+        with _telling():
+            client = self._client(access, region)
+            # A caller in the wrong region is told so instead of being led to the right one: no export across regions.
+            client.meta.events.register_last("before-call.s3", _stay)
+            client.put_object(Bucket=bucket, Key=key, Body=content, **encryption)
 
     def _client(self, access: Access, region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         return client("s3", self.endpoint, access, region)
@@ -166,6 +151,21 @@ def _stay(params: dict[str, Any], **_: object) -> None:
     params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
-def _rejected(error: Any) -> Rejected:  # noqa: ANN401 - boto3's `ClientError`, which is loaded late
-    said = error.response.get("Error", {})
-    return Rejected(str(said.get("Code", "Unknown")), str(said.get("Message", "the store gave no reason")))
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Turn what boto3 raises into `Rejected`, without the values it was given: they may be secret."""
+    from botocore.exceptions import (  # noqa: PLC0415 - only who delivers needs it
+        BotoCoreError,
+        ClientError,
+        EndpointConnectionError,
+    )
+
+    try:
+        yield
+    except ClientError as error:
+        said = error.response.get("Error", {})
+        raise Rejected(said.get("Code", "Unknown"), said.get("Message", "the store gave no reason")) from None
+    except EndpointConnectionError as error:
+        raise Rejected("EndpointConnectionError", str(error)) from None
+    except (BotoCoreError, ValueError) as error:
+        raise Rejected(type(error).__name__, "the request to the store could not be made") from None

@@ -16,6 +16,7 @@ _RIGHTS = {
     "CAN_SHARE": "READ_SHARE",
     "CAN_VIEW": "READ",
 }
+_KEPT = 50
 
 Row = dict[str, Any]
 
@@ -88,8 +89,8 @@ class Datasets:
         if row is None:
             return None
         now = self._now()
-        changed = {**row, **changes, "id": row["id"], "lastTouched": now}
-        changed.pop("append", None)
+        ours = ("id", "versions", "schemas", "append", "lastUpdated", "dataVersion")
+        changed = {**row, **{name: value for name, value in changes.items() if name not in ours}, "lastTouched": now}
         if "columns" in changes:
             columns = _columns(changes["columns"])
             number = row["schemas"][-1]["id"] + 1
@@ -207,7 +208,7 @@ class Datasets:
             "bytes": len(json.dumps(row["rows"], default=str)),
         }
         # Older rows are kept only as long as the index may still need them.
-        kept = [*({**old, "rows": None} for old in versions[:-5]), *versions[-5:]]
+        kept = [*({**old, "rows": None} for old in versions[:-_KEPT]), *versions[-_KEPT:]]
         return {**row, "versions": [*kept, version]}
 
     def _now(self) -> int:

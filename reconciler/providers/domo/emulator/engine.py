@@ -5,6 +5,7 @@ from reconciler.providers.domo.emulator.datasets import Datasets
 from reconciler.providers.domo.emulator.expressions import Column
 from reconciler.providers.domo.emulator.policies import Policies
 from reconciler.providers.domo.emulator.queries import Result, limited_to, run
+from reconciler.providers.domo.emulator.values import cell
 
 
 class Engine:
@@ -25,7 +26,7 @@ class Engine:
         return run(
             request["query"],
             table,
-            [[row.get(column.name) for column in table] for row in seen],
+            [[cell(row.get(column.name), column.type) for column in table] for row in seen],
             ignore_case=switches["column_match"] == "insensitive",
             limited=limited,
             backwards=switches["row_order"] == "reversed",

@@ -6,7 +6,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from reconciler.emulator import Access, Drop, JsonObject, Rejected, Uploads, World
+from reconciler.emulator import Access, JsonObject, Rejected, Uploads, World
 from reconciler.emulator.clock import iso_milliseconds
 from reconciler.providers.domo.emulator.agenda import Agenda
 from reconciler.providers.domo.emulator.engine import Engine
@@ -38,7 +38,7 @@ _FIELDS = frozenset(
 class Exports:
     """The jobs of all datasets, in order of creation."""
 
-    def __init__(self, world: World, engine: Engine, agenda: Agenda, *, uploads: Uploads, managed: Drop) -> None:
+    def __init__(self, world: World, engine: Engine, agenda: Agenda, *, uploads: Uploads, managed: Uploads) -> None:
         self.uploads = uploads
         self._world = world
         self._engine = engine
@@ -138,10 +138,7 @@ class Exports:
         self._jobs[job.id] = job
         self._world.wrote()
         self._plan(job)
-        shown = self.view(job)
-        if switches["first_status"] == "exporting":
-            shown |= {"exportStatus": self._word("exporting"), "started": self._time(job.created)}
-        return int(switches["created_status"]), shown
+        return int(switches["created_status"]), self.view(self._jobs[job.id])
 
     def listed(self, dataset: str) -> Any:  # noqa: ANN401 - a list, or the one export in it
         """The exports of a dataset as its list shows them (3)."""
@@ -257,7 +254,11 @@ class Exports:
         switches = self._world.switches
         if switches["runs"] == "stuck":
             return
-        start = self._world.clock.now() + timedelta(seconds=switches.number("start_delay_s"))
+        now = self._world.clock.now()
+        start = now + timedelta(seconds=switches.number("start_delay_s"))
+        if switches["first_status"] == "exporting":
+            start = now
+            self._begin(job.id, job.created)
         end = start + timedelta(seconds=switches.number("run_delay_s"))
         self._agenda.at(start, lambda when: self._begin(job.id, round(when.timestamp() * 1000)))
         self._agenda.at(end, lambda when: self._end(job.id, round(when.timestamp() * 1000)))
@@ -320,21 +321,19 @@ class Exports:
         managed = request["bucket"] == MANAGED_BUCKET
         if not managed:
             self._check_location(request, job.access)
+        uploads = self._managed if managed else self.uploads
         bom = job.request["queryRequest"].get("includeBOM", False)
         files = []
         for name, content, count in files_of(job.result, switches, bom=bom):
             key = key_of(request["path"], job.id, name)
-            if managed:
-                self._managed.put(MANAGED_BUCKET, key, content)
-            else:
-                self.uploads.put(
-                    request["bucket"],
-                    key,
-                    content,
-                    access=job.access,
-                    region=request["region"],
-                    kms_key=request["awsKmsKey"],
-                )
+            uploads.put(
+                request["bucket"],
+                key,
+                content,
+                access=job.access,
+                region=request["region"],
+                kms_key=request["awsKmsKey"],
+            )
             files.append((url_of(request["bucket"], key, request["region"], switches["url_form"]), count))
         return tuple(files)
 

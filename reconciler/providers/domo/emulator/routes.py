@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from reconciler.emulator import Answer, JsonObject, World
@@ -237,7 +238,7 @@ class Routes:
         except QueryFailed as problem:
             raise Refused(400, problem.message) from None
         as_text = self._world.switches["count_text"] == "on"
-        rows = [[_text_of(value) if as_text else value for value in found] for found in result.rows]
+        rows = [[_shown(value, as_text=as_text) for value in found] for found in result.rows]
         metadata = [
             {"type": column.type, "dataSourceId": row["id"], "maxLength": -1, "minLength": -1, "periodIndex": 0}
             for column in result.columns
@@ -320,5 +321,7 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _text_of(value: Any) -> Any:  # noqa: ANN401 - a cell of any column
-    return value if value is None else str(value)
+def _shown(value: Any, *, as_text: bool) -> Any:  # noqa: ANN401 - a cell of any column
+    if as_text and value is not None:
+        return str(value)
+    return float(value) if isinstance(value, Decimal) else value

@@ -5,6 +5,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 NUMERIC = frozenset({"LONG", "DOUBLE", "DECIMAL"})
+
+# Digits before or after the point that a number may have; more is no number of a table.
+_LONGEST = 300
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d(?:\.\d+)?)Z?)?")
 
 
@@ -16,7 +19,12 @@ def number(value: Any) -> Decimal | None:  # noqa: ANN401 - a cell of any column
         found = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return found if found.is_finite() and abs(found.adjusted()) < _LONGEST else None
+
+
+def cell(value: Any, type: str) -> Any:  # noqa: ANN401 - as above
+    """A cell as its column's type has it: a decimal that was written as text is a number, and keeps its digits."""
+    return number(value) if type in NUMERIC and isinstance(value, str) else value
 
 
 def moment(text: str) -> str:

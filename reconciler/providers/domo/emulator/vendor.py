@@ -1,5 +1,6 @@
 """Domo as a whole: routes, who may enter, how often, and what then happens."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from email.utils import format_datetime
@@ -33,7 +34,7 @@ from reconciler.providers.domo.emulator.calls import Call
 from reconciler.providers.domo.emulator.datasets import Datasets
 from reconciler.providers.domo.emulator.engine import Engine
 from reconciler.providers.domo.emulator.errors import BLOCKED, Refused, error, gateway
-from reconciler.providers.domo.emulator.exports import Exports
+from reconciler.providers.domo.emulator.exports import MANAGED_BUCKET, Exports
 from reconciler.providers.domo.emulator.people import Tokens, Users
 from reconciler.providers.domo.emulator.policies import Policies
 from reconciler.providers.domo.emulator.routes import Routes
@@ -85,7 +86,8 @@ class Domo(Emulator):
         self._agenda = Agenda()
         engine = Engine(world, self.datasets, self.policies)
         self._folders = FolderUploads(drop, self.buckets)
-        self.exports = Exports(world, engine, self._agenda, uploads=self._folders, managed=drop)
+        managed = FolderUploads(drop, {MANAGED_BUCKET: "us-east-1"})
+        self.exports = Exports(world, engine, self._agenda, uploads=self._folders, managed=managed)
         self._window = Window()
         self._router: Router[Handler] = Router()
         super().__init__(world)
@@ -252,6 +254,7 @@ class Domo(Emulator):
             raise Refused(404)
         user = self.tokens.user_of(request.header("x-domo-developer-token"))
         self._count(request.header("x-domo-developer-token") or "")
+        _check_text(request)
         values = {name: unquote(value) for name, value in match.values.items()}
         return match.handler(Call(request=request, user=user, values=values))
 
@@ -283,3 +286,13 @@ class Domo(Emulator):
             self.datasets.insert(dataset)
         for bucket in example.BUCKETS:
             self.buckets.insert(bucket)
+
+
+def _check_text(request: Request) -> None:
+    """A body with half of a surrogate pair is JSON and no text: it could not be answered or stored."""
+    if b"\\ud" not in request.body.lower():
+        return
+    try:
+        json.dumps(request.json(), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refused(400, "The body holds text that is not Unicode") from None
