@@ -45,6 +45,8 @@ class Ending(enum.Enum):
     """The plan says what cannot be read, and nothing is sent."""
     DENIED = "denied"
     """The vendor lets nobody in, and nothing is sent."""
+    KEPT = "kept"
+    """The vendor does not show the object any more, what it made is there all the same, and nothing is done."""
 
 
 VERBS = ("create", "update", "replace", "delete", "disable", "gone", "expiry")
@@ -57,7 +59,8 @@ class Sample:
 
     `collection` is where the emulator keeps its like and `route` where the API does; `needs` and `users` are manifests
     that it points at and that point at it; `update` and `replace` are laid over `spec`; `drift` is a change of the row
-    behind our back; `stranger` is an object of somebody else.
+    behind our back; `stranger` is an object of somebody else. `paged` says whether lists come in pages, and
+    `strange_fields` whether objects can be given fields that nobody knows.
     """
 
     vendor: str
@@ -73,6 +76,8 @@ class Sample:
     update: Mapping[str, object] | None = None
     replace: Mapping[str, object] | None = None
     drift: Row | None = None
+    paged: bool = True
+    strange_fields: bool = True
 
     @property
     def address(self) -> Address:

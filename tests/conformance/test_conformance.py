@@ -28,7 +28,7 @@ from reconciler.reports.outcome_text import render_report
 from reconciler.reports.plan_json import plan_json
 from reconciler.reports.plan_markdown import render_plan_markdown
 from reconciler.reports.plan_text import render_plan
-from reconciler.values import Action, Change, OutcomeStatus, ReasonCode
+from reconciler.values import Action, Change, OutcomeStatus, ReasonCode, Severity
 
 WorldOf = Callable[..., World]
 
@@ -339,6 +339,19 @@ def _codes(change: Change) -> set[ReasonCode]:
     return {each.code for each in change.reasons}
 
 
+@_each_verb(Ending.KEPT)
+def test_an_object_that_leaves_the_list_is_no_loss_where_what_it_made_stays(
+    case: Case, verb: str, world_of: WorldOf
+) -> None:
+    play, run = _tried(case, world_of(case.sample.vendor), verb)
+
+    assert run.status is Status.DONE
+    assert run.changes_to_make == ()
+    assert {each.address for each in run.problems} == {case.sample.address}
+    assert {each.severity for each in run.problems} == {Severity.WARNING}
+    assert play.vendor.writes() == ()
+
+
 # --- what others do meanwhile ---
 
 
@@ -367,7 +380,7 @@ def test_a_change_behind_our_back_is_seen_and_undone(case: Case, world_of: World
     assert play.left_to_do() == []
 
 
-@scenario("create", everywhere=True)
+@scenario("create", only=lambda case: case.sample.strange_fields, everywhere=True)
 def test_fields_that_nobody_knows_are_ignored(case: Case, world_of: WorldOf) -> None:
     play = Play(case, world_of(case.sample.vendor))
     play.make()
@@ -377,7 +390,7 @@ def test_fields_that_nobody_knows_are_ignored(case: Case, world_of: WorldOf) -> 
     assert play.left_to_do() == []
 
 
-@scenario("create", everywhere=True)
+@scenario("create", only=lambda case: case.sample.paged, everywhere=True)
 def test_a_list_of_many_pages_is_read_to_its_end(case: Case, world_of: WorldOf) -> None:
     play = Play(case, world_of(case.sample.vendor))
     play.make()

@@ -1,0 +1,281 @@
+"""
+The tool's own way to AWS: temporary credentials for Domo, how a bucket is guarded, and whether files are there.
+
+The only file that knows boto3, which is loaded when it is first needed.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.providers.domo.settings import Aws
+from reconciler.sdk import CredentialsRefused, PermissionRefused, Refused, Unreachable
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Temporary:
+    """Credentials that end by themselves."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A role to assume, and what its credentials are narrowed to."""
+
+    arn: str
+    session_name: str
+    seconds: int
+    external_id: str | None = None
+    policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """
+    How a bucket is guarded; `None` where the credentials may not know.
+
+    `blocks_public` is whether all four settings of Amazon's public access block are on, `public` whether its policy
+    makes it public, `encryption` the algorithm that holds by default.
+    """
+
+    exists: bool = True
+    region: str | None = None
+    blocks_public: bool | None = None
+    public: bool | None = None
+    encryption: str | None = None
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """
+    What a bucket says of one file.
+
+    The tag is no checksum when a file came in parts or is encrypted with a key of KMS (Amazon S3 documentation): it is
+    only compared with itself.
+    """
+
+    size: int
+    tag: str
+    key: str | None = None
+
+
+class Cloud:
+    """AWS as the project's settings reach it. Safe to share between threads."""
+
+    def __init__(self, settings: Aws | None, hide: Callable[[str], None]) -> None:
+        self._settings = settings or Aws()
+        self._hide = hide
+        self._lock = threading.Lock()
+
+    def assume(self, role: Role) -> Temporary:
+        """
+        Credentials of the role.
+
+        Raises `CredentialsRefused` without credentials of our own, `PermissionRefused` when they may not assume it.
+        """
+        with _telling_people("assume the role"), self._lock:
+            client = self._session().client("sts", endpoint_url=self._settings.endpoint_url)
+        call = partial(
+            client.assume_role,
+            RoleArn=role.arn,
+            RoleSessionName=role.session_name,
+            DurationSeconds=role.seconds,
+        )
+        if role.external_id is not None:
+            call = partial(call, ExternalId=role.external_id)
+        if role.policy is not None:
+            call = partial(call, Policy=role.policy)
+        with _telling_people(f"assume `{role.arn}`"):
+            found = call()["Credentials"]
+        for secret in (found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]):
+            self._hide(secret)
+        return Temporary(
+            access_key_id=found["AccessKeyId"],
+            secret_access_key=found["SecretAccessKey"],
+            session_token=found["SessionToken"],
+        )
+
+    def identity(self) -> str:
+        """Who we are at AWS."""
+        with self._lock, _telling_people("ask who we are"):
+            client = self._session().client("sts", endpoint_url=self._settings.endpoint_url)
+        with _telling_people("ask who we are"):
+            return client.get_caller_identity()["Arn"]
+
+    def bucket(self, name: str) -> Bucket:
+        """How the bucket is guarded, as far as our credentials may know."""
+        with self._lock, _telling_people("reach S3"):
+            client = self._session().client("s3", endpoint_url=self._settings.endpoint_url, config=_path_style())
+        unread: list[str] = []
+
+        def ask(what: str, call: Callable[[], object], absent: Mapping[str, object]) -> object:
+            try:
+                return call()
+            except _client_error() as error:
+                code = _code(error)
+                if code in absent:
+                    return absent[code]
+                if code in ("NoSuchBucket", "404"):
+                    raise _NoBucketError from None
+                unread.append(f"{what} ({code})")
+                return None
+
+        try:
+            with _telling_people(f"look at the bucket `{name}`"):
+                region = ask(
+                    "region", lambda: _region(client.get_bucket_location(Bucket=name)["LocationConstraint"]), {}
+                )
+                block = ask(
+                    "public access block",
+                    lambda: _blocks(client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]),
+                    {"NoSuchPublicAccessBlockConfiguration": False},
+                )
+                public = ask(
+                    "policy status",
+                    lambda: client.get_bucket_policy_status(Bucket=name)["PolicyStatus"]["IsPublic"],
+                    {"NoSuchBucketPolicy": False},
+                )
+                encryption = ask(
+                    "encryption",
+                    lambda: _algorithm(client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]),
+                    {"ServerSideEncryptionConfigurationNotFoundError": ""},
+                )
+        except _NoBucketError:
+            return Bucket(exists=False)
+        return Bucket(
+            region=region if isinstance(region, str) else None,
+            blocks_public=block if isinstance(block, bool) else None,
+            public=public if isinstance(public, bool) else None,
+            encryption=encryption if isinstance(encryption, str) else None,
+            unread=tuple(unread),
+        )
+
+    def head(self, bucket: str, key: str) -> Head | None:
+        """What the bucket says of the file; `None` when it is not there. Raises when our credentials may not know."""
+        with self._lock, _telling_people("reach S3"):
+            client = self._session().client("s3", endpoint_url=self._settings.endpoint_url, config=_path_style())
+        with _telling_people(f"look at `s3://{bucket}/{key}`"):
+            try:
+                found = client.head_object(Bucket=bucket, Key=key)
+            except _client_error() as error:
+                if _code(error) in ("404", "NoSuchKey", "NotFound", "NoSuchBucket"):
+                    return None
+                raise
+        return Head(size=found["ContentLength"], tag=found["ETag"].strip('"'), key=found.get("SSEKMSKeyId"))
+
+    def _session(self) -> boto3.Session:
+        import boto3  # noqa: PLC0415 - slow to load, and only needed by those who use it
+
+        region = self._settings.region or ("us-east-1" if self._settings.endpoint_url else None)
+        return boto3.Session(profile_name=self._settings.profile, region_name=region)
+
+
+def writer_policy(role_arn: str, bucket: str, path: str, kms_key: str | None) -> str:
+    """
+    What Domo's credentials are narrowed to: writing below the path.
+
+    Which calls Domo makes is not documented; these are what an upload in parts needs, and reading where the bucket is
+    (recommended in the absence of documents).
+    """
+    partition = role_arn.split(":")[1]
+    below = f"arn:{partition}:s3:::{bucket}/{path}/*"
+    statements = [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            "Resource": below,
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+            "Resource": f"arn:{partition}:s3:::{bucket}",
+        },
+    ]
+    if kms_key is not None:
+        # An upload in parts needs Decrypt too (AWS KMS documentation).
+        resource = kms_key if kms_key.startswith("arn:") else "*"
+        statements.append({"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": resource})
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+
+
+class _NoBucketError(Exception):
+    """There is no such bucket."""
+
+
+def _region(constraint: str | None) -> str:
+    # Empty for us-east-1, `EU` for the oldest buckets of eu-west-1 (Amazon S3 documentation).
+    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(constraint) or str(constraint)
+
+
+def _blocks(settings: Mapping[str, object]) -> bool:
+    words = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    return all(settings.get(each) is True for each in words)
+
+
+def _algorithm(settings: Mapping[str, object]) -> str:
+    """What holds by default for new objects; empty when nothing does."""
+    rules = settings.get("Rules")
+    for rule in rules if isinstance(rules, list) else ():
+        default = rule.get("ApplyServerSideEncryptionByDefault", {})
+        if default.get("SSEAlgorithm"):
+            return str(default["SSEAlgorithm"])
+    return ""
+
+
+def _path_style() -> Config:
+    from botocore.config import Config  # noqa: PLC0415 - as boto3
+
+    return Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3, "mode": "standard"})
+
+
+def _client_error() -> type[Exception]:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - as boto3
+
+    return ClientError
+
+
+def _code(error: Exception) -> str:
+    response = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, Mapping) else ""
+
+
+@contextmanager
+def _telling_people(what: str) -> Iterator[None]:
+    """What AWS or its library complains about, in our own words: theirs may quote what was sent."""
+    from botocore.exceptions import (  # noqa: PLC0415 - as boto3
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+    )
+
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound):
+        raise CredentialsRefused(
+            f"there are no AWS credentials to {what}; set them up as for the AWS command line, or name a `profile`"
+        ) from None
+    except ClientError as error:
+        code = _code(error)
+        if code in ("AccessDenied", "AccessDeniedException", "403"):
+            raise PermissionRefused(f"AWS does not let us {what} ({code})") from None
+        if code in ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidAccessKeyId"):
+            raise CredentialsRefused(f"AWS does not accept our credentials to {what} ({code})") from None
+        raise Refused(f"AWS does not {what} ({code})") from None
+    except BotoCoreError as error:
+        raise Unreachable(f"AWS cannot be reached to {what} ({type(error).__name__})") from None
