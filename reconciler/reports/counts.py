@@ -17,7 +17,8 @@ class Counts:
 
     Each change is counted once, by its action. `retired` are records that an earlier run retired, `leftovers`
     objects of earlier replacements that still have to go: these two come on top. Something that stays as it is
-    and only sheds leftovers is not counted as unchanged.
+    and only sheds leftovers is not counted as unchanged. `freshness` says how many of the changes only do again
+    what time or data have overtaken.
     """
 
     add: int = 0
@@ -36,6 +37,7 @@ class Counts:
     blocked: int = 0
     leftovers: int = 0
     unchanged: int = 0
+    freshness: int = 0
 
     def __str__(self) -> str:
         """`3 to add, 1 to change, 1 to replace, 0 to destroy`, and whatever else is not zero."""
@@ -55,7 +57,8 @@ class Counts:
     @property
     def nothing(self) -> bool:
         """Whether the plan would do nothing and waits for nothing."""
-        return not any(getattr(self, each.name) for each in fields(self) if each.name not in {"unchanged", "retired"})
+        aside = {"unchanged", "retired", "freshness"}
+        return not any(getattr(self, each.name) for each in fields(self) if each.name not in aside)
 
     def some(self) -> str:
         """Only what is not zero, such as `3 to add, 1 to run`."""
@@ -110,4 +113,5 @@ def count(changes: Iterable[Change], *, retired: int = 0) -> Counts:
         blocked=of[Action.BLOCKED],
         leftovers=sum(len(leftovers(each)) for each in changes),
         unchanged=sum(group_of(each) is Action.NOOP for each in changes),
+        freshness=sum(each.is_freshness for each in changes),
     )

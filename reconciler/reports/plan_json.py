@@ -27,7 +27,7 @@ from reconciler.values import (
     dotted,
 )
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 """Grows in the second place when something is added, in the first when a reader could break."""
 
 
@@ -80,6 +80,7 @@ def _change(change: Change, reading: Reading) -> dict[str, Any]:
         "id": change.id,
         "origin": str(origin) if origin else None,
         "place": {"file": mark.file, "line": mark.line, "column": mark.column} if mark else None,
+        "freshness": change.is_freshness,
         "reasons": [{"code": each.code.value, "text": each.text} for each in change.reasons],
         "fields": [_field(each, reading) for each in _fields(change)],
         "delete_first": change.delete_first,

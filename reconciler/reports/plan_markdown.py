@@ -19,6 +19,7 @@ from reconciler.reports.sentences import (
     NO_CHANGES_SELECTED,
     PARTIAL,
     details_of,
+    freshness_of,
     is_refused,
     read_at,
     title_of,
@@ -87,6 +88,9 @@ def _page(plan: Plan, ordered: Sequence[tuple[Action, Change]], bodies: Sequence
         blocks.append(f"> [!IMPORTANT]\n> {PARTIAL}")
     if counts.nothing and not is_refused(plan):
         blocks.append(NO_CHANGES_SELECTED if plan.partial else NO_CHANGES)
+    freshness = freshness_of(counts)
+    if freshness is not None:
+        blocks.append(f"{freshness}.")
     if plan.problems:
         blocks.append(fenced("\n\n".join(_problems(plan)), "text"))
     blocks += _sections(ordered, bodies)

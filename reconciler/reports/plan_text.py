@@ -17,6 +17,7 @@ from reconciler.reports.sentences import (
     NO_CHANGES_SELECTED,
     PARTIAL,
     details_of,
+    freshness_of,
     is_refused,
     read_at,
     title_of,
@@ -103,6 +104,9 @@ def _closing(plan: Plan, *, colour: bool, width: int, verbose: bool) -> Iterator
         yield render_problems(plan.problems, colour=colour, width=width)
     if counts.nothing and not is_refused(plan):
         yield NO_CHANGES_SELECTED if plan.partial else NO_CHANGES
+    freshness = freshness_of(counts)
+    if freshness is not None:
+        yield "\n".join(wrap(freshness, width))
     if counts.unchanged:
         names = [f"    {each.address}" for each in _unchanged(plan)] if verbose else []
         yield "\n".join([f"{counts.unchanged} unchanged", *names])

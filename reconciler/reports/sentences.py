@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.reports.actions import GAP, leftovers
-from reconciler.reports.escape import plain, quoted
+from reconciler.reports.counts import Counts
+from reconciler.reports.escape import plain, plural, quoted
 from reconciler.reports.shown import Reading
 from reconciler.values import Action, Change, Plan, Severity
 
@@ -54,6 +55,14 @@ def read_at(plan: Plan) -> str:
 def is_refused(plan: Plan) -> bool:
     """Whether a problem of the plan forbids applying it."""
     return any(each.severity is Severity.ERROR for each in plan.problems)
+
+
+def freshness_of(counts: Counts) -> str | None:
+    """How many changes nobody's change of a definition asks for: `50 changes are for freshness alone: …`."""
+    if not counts.freshness:
+        return None
+    many = f"{plural(counts.freshness, 'change')} {'is' if counts.freshness == 1 else 'are'}"
+    return f"{many} for freshness alone: time or data moved on, and no definition changed"
 
 
 NO_CHANGES = "No changes. Everything is as the manifests say."

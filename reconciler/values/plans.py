@@ -105,6 +105,11 @@ class Change:
     points_at: tuple[Address, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_freshness(self) -> bool:
+        """Whether time or data moved on and nobody changed a definition: what was done is only done again."""
+        return bool(self.reasons) and all(reason.code is ReasonCode.STALE for reason in self.reasons)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:

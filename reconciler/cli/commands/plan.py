@@ -30,6 +30,9 @@ from reconciler.operations.failures import Misused
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--verbose", "-v", is_flag=True, help="Shorten nothing and name what stays as it is.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@click.option(
+    "--ignore-freshness", is_flag=True, help="With --detailed-exitcode: what only does jobs again is no change."
+)
 @running
 def command(session: Session, /, **words: Any) -> int:
     """
@@ -37,6 +40,7 @@ def command(session: Session, /, **words: Any) -> int:
 
     The last line is for scripts: `Plan: 3 to add, 1 to change, 1 to replace, 0 to destroy.`
     """
+    from reconciler.engine.planner import to_do
     from reconciler.operations.plan import make_plan
     from reconciler.operations.saved import save
     from reconciler.reports.plan_json import plan_json
@@ -69,4 +73,5 @@ def command(session: Session, /, **words: Any) -> int:
     if words["out"] is not None:
         digest = save(planned, words["out"], commit=session.settings.environ.get("GITHUB_SHA"))
         click.echo(f"saved to {words['out']}, digest {digest}", err=True)
-    return Exit.CHANGES if words["detailed_exitcode"] and planned.has_changes else Exit.DONE
+    counted = [each for each in to_do(planned.plan) if not (words["ignore_freshness"] and each.is_freshness)]
+    return Exit.CHANGES if words["detailed_exitcode"] and counted else Exit.DONE
