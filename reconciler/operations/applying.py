@@ -285,6 +285,9 @@ class _Executor:
         """Wait until the new object is ready, bring it the rest of the way, and test it before an old one goes."""
         observed = yield from self._ready(step, handler, reply)
         traits = self._traits(step.address)
+        if traits.job and observed.taint is not None and not observed.taint.freshness:
+            message = observed.taint.reason
+            return Outcome(step=step, status=OutcomeStatus.FAILED, message=message, id=observed.id)
         rest = differences(applied, applied, observed.attributes, traits)
         if rest and traits.updates and not traits.job and not any(each.forces_replacement for each in rest):
             second = Step(name=step.name, address=step.address, verb=Verb.UPDATE, id=observed.id)

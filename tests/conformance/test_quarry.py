@@ -135,6 +135,13 @@ def test_a_blocked_job_runs_once_the_data_has_changed(quarry: World, vendor: Sta
     assert quarry.plan().changes_to_make == ()
 
 
+def test_a_job_that_fails_is_a_step_that_failed(quarry: World, vendor: Stage) -> None:
+    vendor.switch(job_result="failed")
+    run = quarry.apply(extract(), expect=Status.FAILED)
+
+    assert [(each.status, each.message) for each in run.report.outcomes] == [(OutcomeStatus.FAILED, "the job failed")]
+
+
 def test_what_is_forgotten_and_wanted_again_is_simply_run_again(quarry: World, vendor: Stage) -> None:
     quarry.apply(extract())
     quarry.apply([])
