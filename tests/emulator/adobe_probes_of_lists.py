@@ -1,7 +1,5 @@
 """Probes of the switches about the gateway, lists and answers."""
 
-from email.utils import parsedate_to_datetime
-
 from adobe_probes import switch
 from adobe_stage import CATALOG, LAKE, LOCATION, S3_AUTH, Stage, schedule
 
@@ -85,9 +83,7 @@ def _(stage: Stage) -> object:
 @switch("retry_after", {"seconds": "15", "date": "Mon, 05 Jan 2026 08:00:15 GMT", "absent": None}, rate_limit="1/15")
 def _(stage: Stage) -> object:
     stage.get("/flows")
-    header = stage.get("/flows").headers.get("retry-after")
-    assert header is None or header.isdigit() or parsedate_to_datetime(header)
-    return header
+    return stage.get("/flows").headers.get("retry-after")
 
 
 @switch(

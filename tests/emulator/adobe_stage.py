@@ -22,9 +22,9 @@ HOUR = 3600
 DAY = 86_400
 # What a clock that stands still shows at the start: 2026-01-05T08:00:00Z.
 NOW = 1_767_600_000
-LOCATION = {"bucketName": "example-drop", "path": "aep/orders"}
-FORM = {"mode": "Server-to-server", "datasetFileType": "PARQUET", "compression": "GZIP"}
-S3_AUTH = {
+LOCATION: JsonObject = {"bucketName": "example-drop", "path": "aep/orders"}
+FORM: JsonObject = {"mode": "Server-to-server", "datasetFileType": "PARQUET", "compression": "GZIP"}
+S3_AUTH: JsonObject = {
     "specName": "Access Key",
     "params": {"s3AccessKey": "EXAMPLEKEY234567ABCD", "s3SecretKey": "0123456789abcdefghijABCDEFGHIJ0123456789"},
 }
@@ -167,7 +167,7 @@ class Stage:
         raw: bytes | None = None,
     ) -> Reply:
         """One request; `headers` change the usual ones, None leaves one out."""
-        if not path.startswith(("/data/", "/ims/")):
+        if not path.startswith(("/data/", "/ims/", "/_emulator/")):
             path = BASE + path
         path = quote(path, safe="/%?=&")
         if query:
@@ -247,7 +247,7 @@ class Stage:
         ]
         return str(rows[index]["id"])
 
-    def connection_body(self, kind: str = "s3", auth: int = 0, **changes: object) -> JsonObject:
+    def connection_body(self, kind: str = "s3", which: int = 0, **changes: object) -> JsonObject:
         destination = DESTINATIONS[kind]
         body: JsonObject = {
             "name": f"{kind} account",
@@ -255,7 +255,7 @@ class Stage:
             "connectionSpec": destination.reference(),
         }
         if destination.auths:
-            body["auth"] = destination.auths[auth]
+            body["auth"] = destination.auths[which]
         return {**body, **changes}
 
     def connection(self, kind: str = "s3", **changes: object) -> str:

@@ -363,7 +363,7 @@ def spec_of(body: JsonObject, field: str, known: Mapping[str, JsonObject], *, ve
     An unknown id is FLOW-1413-400; a missing version is 422 by one document and the latest by another (§10.4).
     """
     spec = body.get(field)
-    if not isinstance(spec, dict) or spec.get("id") not in known:
+    if not isinstance(spec, dict) or not isinstance(spec.get("id"), str) or spec["id"] not in known:
         raise bad("Please provide a valid spec id", 1413)
     version = spec.get("version")
     if version is None:
