@@ -24,6 +24,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "explain": "Say why a resource gets the action it gets.",
         "graph": "Draw who needs whom.",
         "runs": "List recent runs as the vendor reports them.",
+        "drift": "Say what moved at the vendors since the last apply.",
     },
     "When something broke": {
         "doctor": "Check settings, credentials, clock and permissions.",

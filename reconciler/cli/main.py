@@ -65,8 +65,7 @@ def run(arguments: Sequence[str] | None = None, opening: Opening | None = None) 
             auto_envvar_prefix="RECONCILER",
         )
     except click.UsageError as error:
-        _say_where_it_belongs(error)
-        error.show()
+        _with_its_place(error).show()
         return Exit.USAGE
     except click.ClickException as error:
         error.show()
@@ -82,11 +81,11 @@ def run(arguments: Sequence[str] | None = None, opening: Opening | None = None) 
     return result if isinstance(result, int) else Exit.DONE
 
 
-def _say_where_it_belongs(error: click.UsageError) -> None:
-    """An option of the program that was written behind the command."""
+def _with_its_place(error: click.UsageError) -> click.UsageError:
+    """The error, or a better one for an option of the program that was written behind the command."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
-        return
-    if any(error.option_name in (*each.opts, *each.secondary_opts) for each in program.params):
-        error.message = (
-            f"`{error.option_name}` stands before the command: `{PROGRAM} {error.option_name} … {error.ctx.info_name}`"
-        )
+        return error
+    if not any(error.option_name in (*each.opts, *each.secondary_opts) for each in program.params):
+        return error
+    there = f"{PROGRAM} {error.option_name} … {error.ctx.info_name}"
+    return click.UsageError(f"`{error.option_name}` stands before the command: `{there}`", error.ctx)

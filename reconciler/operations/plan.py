@@ -8,9 +8,11 @@ from itertools import groupby
 
 from reconciler.engine.planner import Decision, is_refused, to_do
 from reconciler.engine.planner import plan as decide_on
+from reconciler.engine.recovery import recover
 from reconciler.engine.safety import Limits
 from reconciler.operations.addresses import guess
 from reconciler.operations.reading import Reader
+from reconciler.operations.rotation import look_at, told
 from reconciler.operations.vendors import asking
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Address, Desired, Intent, Options, Plan, Problem, Severity, Snapshot, State
@@ -73,17 +75,24 @@ def decide(
     )
     workspace.progress.phase("reading the vendors")
     snapshot = reader.read(desired, state, intents)
+    wanted = resolved(desired, snapshot)
+    traits = workspace.catalog.traits
+    records = state.records if state is not None else {}
+    if state is not None and intents:
+        records = recover(state, intents, snapshot, traits, wanted.resources).state.records
+    secrets = look_at(wanted, records, traits, workspace)
     decision = decide_on(
-        _resolved(desired, snapshot),
+        secrets.desired,
         state,
         snapshot,
-        workspace.catalog.traits,
+        traits,
         project=workspace.project.name,
         environment=workspace.project.environment,
         intents=intents,
         options=options,
         limits=limits or workspace.limits,
     )
+    decision = replace(decision, plan=told(decision.plan, secrets, snapshot))
     known = {*desired.resources, *(state.records if state is not None else ())}
     found = (_with_guess(each, known) for each in decision.plan.problems)
     problems = (*found, *_preflight(workspace, decision.plan, snapshot))
@@ -98,7 +107,7 @@ def _with_guess(problem: Problem, known: Iterable[Address]) -> Problem:
     return replace(problem, help=guess(problem.address, known))
 
 
-def _resolved(desired: Desired, snapshot: Snapshot) -> Desired:
+def resolved(desired: Desired, snapshot: Snapshot) -> Desired:
     """What is wanted, with what only the vendors know filled in."""
     if not snapshot.resolved:
         return desired

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.values import Address, Change
+from reconciler.values import Address, Change, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Names:
             for id in ids - {None, ""}:
                 found.setdefault((change.address.type, str(id)), set()).add(change.address)
         return cls({key: next(iter(each)) for key, each in found.items() if len(each) == 1})
+
+    @classmethod
+    def of_records(cls, records: Iterable[Record]) -> Names:
+        """The ids that are recorded."""
+        return cls({(each.address.type, each.id): each.address for each in records})
 
     def get(self, type: str, id: str) -> Address | None:
         """The address whose object has this id, if known."""

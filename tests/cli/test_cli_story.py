@@ -420,3 +420,45 @@ def test_credentials_that_end_before_the_proof_have_an_exit_code_of_their_own(di
 
     assert "what was applied could not be read again" in ended.stderr + ended.stdout
     assert len(didomi.vendor.objects("destinations")) == 1
+
+
+def test_drift_says_what_moved_and_who_moved_it(didomi: World) -> None:
+    applied(didomi)
+    quiet = didomi.command("drift", "--detailed-exitcode")
+    config, lake = didomi.vendor.objects("configs")[0], didomi.vendor.objects("destinations")[0]
+    didomi.vendor.emulator.edit("configs", config["id"], {"data": {"users": {"enabled": False}}})
+    didomi.vendor.emulator.edit("destinations", lake["id"], {"name": "Somebody's"})
+    didomi.write(ALL.replace("Consent archive", "Another name").replace('version: "1"', 'version: "2"'))
+    didomi.vendor.forget_requests()
+    moved = didomi.command("drift", "--detailed-exitcode", expect=2)
+    plain = didomi.command("drift")
+    as_json = didomi.command("drift", "--format", "json")
+
+    assert quiet.stdout.splitlines()[-1] == "Drift: none in 3 objects."
+    expect(didomi, "drift.txt", moved.stdout)
+    assert plain.stdout == moved.stdout
+    expect(didomi, "drift.json", as_json.stdout)
+    assert didomi.vendor.writes() == ()
+
+
+def test_drift_is_told_apart_from_what_is_gone_and_from_wrong_manifests(didomi: World) -> None:
+    applied(didomi)
+    didomi.vendor.emulator.remove("configs", didomi.vendor.objects("configs")[0]["id"])
+    young = didomi.command("drift")
+    didomi.vendor.words["settleSeconds"] = 0
+    didomi.write(ALL.replace("accountId", "acountId"))
+    ended = didomi.command("drift", "--detailed-exitcode", expect=2)
+
+    assert "1 object written a moment ago and not listed yet: look again later." in young.stdout
+    assert "didomi/ExportConfig/daily: gone at the vendor" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "Drift: 1 of 3 objects moved, 0 fields, 1 gone."
+    assert "error[unknown-key]" in ended.stderr
+
+
+def test_drift_that_cannot_be_read_is_a_failure_and_no_quiet(didomi: World) -> None:
+    applied(didomi)
+    didomi.vendor.switch(list="404")
+    ended = didomi.command("drift", "--detailed-exitcode", expect=1)
+
+    assert "error[cannot-read]" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "Drift: none in 0 objects that could be read."

@@ -129,6 +129,8 @@ LOOKING = (
     ("show", "plan.json"),
     ("explain", "ADDRESS"),
     ("graph", "--plan"),
+    ("drift",),
+    ("drift", "--format", "json"),
     ("runs",),
     ("runs", "ADDRESS"),
     ("doctor",),
