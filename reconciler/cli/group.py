@@ -28,6 +28,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "When something broke": {
         "doctor": "Check settings, credentials, clock and permissions.",
+        "secrets": "Check the secrets that manifests refer to; shows none.",
         "state": "Look into the state, and mend it as a last resort.",
     },
     "Getting started": {

@@ -18,6 +18,7 @@ from reconciler.operations.failures import Denied, Failure, NotSafe
 from reconciler.operations.plan import Planned, decide, errors
 from reconciler.operations.saved import check_current, open_saved
 from reconciler.operations.workspace import Workspace
+from reconciler.secrets import SecretUnavailable
 from reconciler.values import Action, Change, Desired, Options, Plan, Problem, ReasonCode, Report
 
 WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RUN})
@@ -152,15 +153,23 @@ def _check(planned: Planned, contract: SavedPlan | None) -> None:
 
 
 def _resolve_secrets(workspace: Workspace, plan: Plan) -> None:
-    """Every secret that will be sent is at hand before the first write."""
+    """Every secret that will be sent is at hand before the first write, and so is the key of their fingerprints."""
     problems = []
+    sends_secrets = False
     for change in plan.changes:
         if change.action in WRITING and change.resource is not None:
-            for path, secret in secrets(change.resource.attributes):
+            found = secrets(change.resource.attributes)
+            sends_secrets = sends_secrets or bool(found)
+            for path, secret in found:
                 why = workspace.missing(secret)
                 if why is not None:
                     problem = Problem(code="secret-unavailable", message=why, address=change.address, path=path)
                     problems.append(workspace.place(problem))
+    if sends_secrets:
+        try:
+            workspace.check_fingerprints()
+        except SecretUnavailable as missing:
+            problems.append(missing.problem())
     if problems:
         raise Denied("a secret that would be sent cannot be read; nothing was sent", problems)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path as FilePath
 
 from reconciler.engine.codec import CodecError, SavedPlan, decode_saved_plan, digest_in, encode_saved_plan
 from reconciler.engine.planner import to_do
 from reconciler.operations.failures import Failure, Stale
 from reconciler.operations.plan import Planned
+from reconciler.operations.rotation import moved_since, without_stamps
 from reconciler.operations.workspace import Workspace
-from reconciler.values import Address, Change, Document, FieldChange, Problem, dotted
+from reconciler.values import Address, Change, Document, FieldChange, Path, Problem, dotted
 
 
-def save(planned: Planned, path: Path, *, commit: str | None = None) -> str:
+def save(planned: Planned, path: FilePath, *, commit: str | None = None) -> str:
     """
     Write the plan to a new file of mode 0600, or over an old one, and give its digest.
 
@@ -29,7 +31,7 @@ def save(planned: Planned, path: Path, *, commit: str | None = None) -> str:
     return digest_in(body)
 
 
-def open_saved(workspace: Workspace, path: Path) -> SavedPlan:
+def open_saved(workspace: Workspace, path: FilePath) -> SavedPlan:
     """The plan in the file. Raises `Failure` when it is not one, and `Stale` when it is of another project."""
     try:
         body = path.read_bytes()
@@ -79,7 +81,19 @@ def _moved(address: Address, before: Change | None, now: Change | None) -> list[
         return [stale(f"the plan would {before.action.value} it, and now it needs: {now.action.value}")]
     if before.id != now.id:
         return [stale(f"the plan was made for `{before.id}`, and now it is `{now.id}`")]
-    then, later = {each.path: each for each in before.fields}, {each.path: each for each in now.fields}
+    if before.resource is not None and now.resource is not None:
+        moved = moved_since(before.resource.attributes, now.resource.attributes)
+        if moved:
+            return [
+                Problem(
+                    code="stale-plan",
+                    message=f"the secret `{secret}` is not what it was when the plan was made",
+                    address=address,
+                    path=path,
+                )
+                for path, secret in moved
+            ]
+    then, later = _by_path(before), _by_path(now)
     return [
         stale(
             f"`{dotted(path)}` at the vendor is not what it was when the plan was made", then.get(path) or later[path]
@@ -87,3 +101,11 @@ def _moved(address: Address, before: Change | None, now: Change | None) -> list[
         for path in sorted({*then, *later}, key=str)
         if then.get(path) != later.get(path)
     ]
+
+
+def _by_path(change: Change) -> dict[Path, FieldChange]:
+    """The fields that differ; whether a secret is still the same is a question of its own."""
+    return {
+        each.path: replace(each, before=without_stamps(each.before), after=without_stamps(each.after))
+        for each in change.fields
+    }

@@ -15,7 +15,8 @@ from reconciler.engine.shape import secrets
 from reconciler.operations.clock import Clock, SystemClock
 from reconciler.operations.failures import Invalid
 from reconciler.operations.progress import Progress, Silent
-from reconciler.sdk import Catalog, Connection, Provider, SafeRequest, Session
+from reconciler.operations.secret_places import fingerprints_of, places_of
+from reconciler.sdk import Catalog, Connection, Pace, SafeRequest, Session
 from reconciler.secrets import Policy, Resolver, SecretUnavailable
 from reconciler.specs import Loaded, Project, load, load_project
 from reconciler.transport import Exchange, Gate, Transport
@@ -139,27 +140,52 @@ class Workspace:
     @cached_property
     def _resolver(self) -> Resolver:
         rules = self.project.secrets
-        policy = Policy(env_prefixes=rules.env_prefixes, env_names=rules.env_names, file_roots=rules.file_roots)
-        return Resolver(self.environ, self.project.root, policy)
+        return Resolver(
+            self.environ,
+            self.project.root,
+            Policy(
+                env_prefixes=rules.env_prefixes,
+                env_names=rules.env_names,
+                file_roots=rules.file_roots,
+                aws=rules.aws,
+                gcp=rules.gcp,
+                vault=rules.vault,
+                named=rules.named,
+            ),
+            places_of(self.project.secret_places),
+            fingerprints=fingerprints_of(self.project.secret_places),
+            reach=self._reach,
+            hide=self._hide,
+        )
 
     def reveal(self, secret: Secret) -> str:
         """The value of a secret that a manifest names, hidden from now on in every log line and error."""
-        return self._hidden(self._resolver.reveal(secret))
+        return self._resolver.reveal(secret)
+
+    def stamped(self, secret: Secret, recorded: Secret | None, *, with_fingerprint: bool) -> Secret:
+        """The reference with what can be told of its present value. Raises `SecretUnavailable`."""
+        return self._resolver.stamped(secret, recorded, with_fingerprint=with_fingerprint)
+
+    def check_secret(self, secret: Secret, *, trusted: bool) -> str | None:
+        """
+        What the secret's store calls the value, once that has been read.
+
+        `trusted` references stand in the project file. Raises `SecretUnavailable`.
+        """
+        return self._resolver.check(secret, trusted=trusted)
+
+    def check_fingerprints(self) -> None:
+        """Return if fingerprints of secrets can be made, or none are asked for. Raises `SecretUnavailable`."""
+        self._resolver.check_fingerprints()
 
     def _reveal_credential(self, secret: Secret) -> str:
         """The value of a secret that the project file itself names: it may name any place."""
-        policy = Policy(
-            env_prefixes=(),
-            env_names=frozenset({secret.name}),
-            file_roots=(str((self.project.root / secret.name).resolve().parent),),
-        )
-        return self._hidden(Resolver(self.environ, self.project.root, policy).reveal(secret))
+        return self._resolver.reveal_for(secret)
 
-    def _hidden(self, value: str) -> str:
+    def _hide(self, value: str) -> None:
         self._revealed.add(value)
-        for transport in self._transports:
+        for transport in tuple(self._transports):
             transport.hide(value)
-        return value
 
     def learn(self) -> None:
         """
@@ -207,7 +233,7 @@ class Workspace:
         provider = self.catalog.provider(vendor)
 
         def reach(base_url: str, safe: Sequence[SafeRequest]) -> Transport:
-            return self._reach(base_url, safe, provider)
+            return self._reach(base_url, safe, provider.pace, provider.at_once)
 
         return provider.connect(
             Connection(
@@ -220,17 +246,23 @@ class Workspace:
             )
         )
 
-    def _reach(self, base_url: str, safe: Sequence[SafeRequest], provider: Provider) -> Transport:
+    def _reach(
+        self,
+        base_url: str,
+        safe: Sequence[SafeRequest],
+        pace: Callable[[Mapping[str, str]], Pace | None] = lambda _headers: None,
+        at_once: int = 4,
+    ) -> Transport:
         transport = Transport(
             base_url,
             safe=safe,
             gate=self.gate,
-            pace=provider.pace,
+            pace=pace,
             clock=self.clock.monotonic,
             now=self.clock.now,
             sleep=self.clock.sleep,
             deadline=self.project.deadline_minutes * 60,
-            at_once=min(self.project.parallelism, provider.at_once),
+            at_once=min(self.project.parallelism, at_once),
             on_request=self._on_request,
         )
         for value in tuple(self._revealed):

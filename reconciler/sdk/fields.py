@@ -6,6 +6,7 @@ A model is an ordinary pydantic model on `Spec`; a marker is an element of `Anno
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +20,15 @@ from pydantic_core import PydanticCustomError
 from reconciler.values import Value
 from reconciler.values.address import is_name
 
+_ADDED = re.compile(r"(\A| )(store|hmac):\S+\Z")
+
 SECRET_SOURCES: Mapping[str, frozenset[str]] = {
     "env": frozenset({"version"}),
     "file": frozenset({"version"}),
+    "awsSecretsManager": frozenset({"key", "version"}),
+    "gcpSecretManager": frozenset({"key", "version"}),
+    "vault": frozenset({"key", "version"}),
+    "named": frozenset({"key", "version"}),
 }
 """Places a secret may be kept in, each with the further keys that its reference may have."""
 
@@ -124,6 +131,10 @@ def _secret_reference(value: object) -> object:
         raise PydanticCustomError("secret-reference", "unknown key `{key}` in a secret reference", {"key": strange[0]})
     if not all(isinstance(each, str) and each for each in value.values()):
         raise PydanticCustomError("secret-reference", "the parts of a secret reference are text")
+    if _ADDED.search(value.get("version", "")):
+        raise PydanticCustomError(
+            "secret-reference", "a version ends neither like `store:…` nor like `hmac:…`, which is added in the state"
+        )
     return value
 
 

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from reconciler.secrets.errors import SecretUnavailable
+from reconciler.secrets.places import Found
 from reconciler.secrets.policy import Policy
 from reconciler.values import Problem, Secret, Severity
 
@@ -24,7 +25,7 @@ class FileSource:
         self._policy = policy
         self._readable_by_all: set[str] = set()
 
-    def read(self, secret: Secret) -> str:
+    def read(self, secret: Secret) -> Found:
         """
         The file's text without one trailing line break.
 
@@ -36,7 +37,7 @@ class FileSource:
         except OSError as error:
             raise _unreadable(secret, error) from None
         if value:
-            return value
+            return Found(value)
         if value is None:
             raise SecretUnavailable(
                 secret,

@@ -4,6 +4,7 @@ YAML files to `Desired`: the project file, the manifests with their values and o
 Nothing here opens a connection or knows a vendor: kinds come from a catalog, and no other room reads YAML.
 """
 
+from reconciler.specs.kinds import secret_of
 from reconciler.specs.loader import Loaded, load
 from reconciler.specs.project import (
     DEFAULT_ENVIRONMENT,
@@ -16,6 +17,7 @@ from reconciler.specs.project import (
     load_project,
 )
 from reconciler.specs.schema import json_schema
+from reconciler.specs.secret_settings import SecretsFile
 from reconciler.specs.sources import Sources, excerpt
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Loaded",
     "Project",
     "SecretPolicy",
+    "SecretsFile",
     "Sources",
     "environments",
     "excerpt",
@@ -32,4 +35,5 @@ __all__ = [
     "json_schema",
     "load",
     "load_project",
+    "secret_of",
 ]

@@ -13,6 +13,7 @@ from reconciler.sdk import Catalog, VendorSettings
 from reconciler.specs.merge import merged
 from reconciler.specs.project_file import ENVIRONMENT_KEYS, ProjectFile
 from reconciler.specs.reader import MAX_BYTES, read
+from reconciler.specs.secret_settings import SecretsFile
 from reconciler.specs.translate import findings
 from reconciler.specs.tree import Node, Tree
 from reconciler.specs.variables import from_environment
@@ -35,11 +36,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretPolicy:
-    """Which places of secrets manifests may name: environment variables by prefix or name, and folders of files."""
+    """
+    Which places of secrets manifests may name.
+
+    Environment variables by prefix or name, folders of files, names in stores (a `*` at the end stands for anything),
+    and the sources that the project file itself defines.
+    """
 
     env_prefixes: tuple[str, ...] = ("RECONCILER_SECRET_",)
     env_names: frozenset[str] = frozenset()
     file_roots: tuple[str, ...] = ("/run/secrets",)
+    aws: tuple[str, ...] = ()
+    gcp: tuple[str, ...] = ()
+    vault: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,7 @@ class Project:
     vendors: Mapping[str, VendorSettings] = field(default_factory=dict)
     limits: Limits = Limits()
     secrets: SecretPolicy = SecretPolicy()
+    secret_places: SecretsFile = SecretsFile()
     values: Mapping[str, str | bool | int | float] = field(default_factory=dict)
     overlays: tuple[str, ...] = ()
     parallelism: int = 4
@@ -183,7 +194,12 @@ class _Reader:
                 env_prefixes=tuple(file.secrets.env_prefixes),
                 env_names=frozenset(file.secrets.env_names),
                 file_roots=tuple(file.secrets.file_roots),
+                aws=tuple(file.secrets.aws_secrets_manager.names),
+                gcp=tuple(file.secrets.gcp_secret_manager.names),
+                vault=tuple(file.secrets.vault.paths) if file.secrets.vault is not None else (),
+                named=frozenset(file.secrets.named),
             ),
+            secret_places=file.secrets,
             values=file.values,
             overlays=tuple(file.overlays),
             parallelism=file.parallelism,

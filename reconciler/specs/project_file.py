@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from reconciler.specs.secret_settings import SecretsFile
 from reconciler.values.address import is_name
 
 
@@ -32,18 +33,6 @@ class LimitsFile(_Model):
     accept_short: Annotated[
         list[str], Field(description="kinds, as `vendor/Kind`, whose lists may be much shorter than what is recorded")
     ] = []
-
-
-class SecretsFile(_Model):
-    """`secrets`."""
-
-    env_prefixes: Annotated[
-        list[str], Field(description="how names of environment variables begin that manifests may refer to")
-    ] = ["RECONCILER_SECRET_"]
-    env_names: Annotated[
-        list[str], Field(description="further names of environment variables that manifests may refer to")
-    ] = []
-    file_roots: Annotated[list[str], Field(description="folders whose files manifests may refer to")] = ["/run/secrets"]
 
 
 class EnvironmentFile(_Model):

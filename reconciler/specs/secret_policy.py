@@ -29,7 +29,30 @@ def refusal(secret: Secret, policy: SecretPolicy, field: str) -> tuple[str, str]
         if not plain:
             return message, "write the path without `..`"
         return message, _help([f"{each.rstrip('/')}/…" for each in policy.file_roots], "secrets.fileRoots")
-    return f"`{field}` names a place, `{secret.source}`, that this project does not allow", "use `env` or `file`"
+    if secret.source == "named":
+        if secret.name in policy.named:
+            return None
+        message = f"`{field}` names `{name}`, which this project does not define as a source of secrets"
+        known = ", ".join(f"`{shown(each)}`" for each in sorted(policy.named)) or "none"
+        return message, f"defined are: {known}; define more under `secrets.named` in `reconciler.yaml`"
+    return _refusal_in_store(secret, policy, field)
+
+
+def _refusal_in_store(secret: Secret, policy: SecretPolicy, field: str) -> tuple[str, str] | None:
+    name = shown(secret.name)
+    called, allowed, setting = {
+        "awsSecretsManager": ("AWS Secrets Manager", policy.aws, "secrets.awsSecretsManager.names"),
+        "gcpSecretManager": ("Google Secret Manager", policy.gcp, "secrets.gcpSecretManager.names"),
+        "vault": ("Vault", policy.vault, "secrets.vault.paths"),
+    }[secret.source]
+    if ".." in secret.name.split("/"):
+        return f"`{field}` names `{name}` in {called}, which this project does not allow", "write the name without `..`"
+    if not any(secret.name == each or (each.endswith("*") and secret.name.startswith(each[:-1])) for each in allowed):
+        message = f"`{field}` names `{name}` in {called}, which this project does not allow"
+        return message, _help(list(allowed), setting)
+    if secret.source == "vault" and secret.key is None:
+        return f"`{field}` names `{name}` in Vault and no entry of it", "add `key`: a secret in Vault has entries"
+    return None
 
 
 def _help(allowed: list[str], setting: str) -> str:

@@ -82,12 +82,14 @@ def test_a_file_is_revealed_without_one_trailing_line_break(
     assert resolver(tmp_path).reveal(FILE) == value
 
 
-def test_a_file_is_read_anew_each_time(tmp_path: Path, file: Path) -> None:
+def test_a_file_is_read_once_so_that_what_was_planned_is_what_is_sent(tmp_path: Path, file: Path) -> None:
     opened = resolver(tmp_path)
     before = opened.reveal(FILE)
     file.write_text("rotated")
+    during = opened.reveal(FILE)
+    opened.forget()
 
-    assert (before, opened.reveal(FILE)) == (CANARY, "rotated")
+    assert (before, during, opened.reveal(FILE)) == (CANARY, CANARY, "rotated")
 
 
 def test_a_file_behind_links_within_the_folder_is_revealed(tmp_path: Path, file: Path) -> None:
@@ -252,7 +254,7 @@ def test_no_value_shows_in_what_is_printed_of_the_resolver(tmp_path: Path, file:
     opened = resolver(tmp_path, RECONCILER_SECRET_S3=CANARY)
     opened.reveal(FILE)
     opened.reveal(ENV)
-    parts = [opened, *opened._sources.values()]
+    parts = [opened, opened._files, opened._environment, *opened._kept.values()]
 
     assert CANARY not in "".join(f"{each!r}{each!s}" for each in parts)
 

@@ -292,7 +292,8 @@ def test_a_secret_in_the_open_is_refused_and_never_shown(stage: Stage) -> None:
             [
                 (
                     "specs/a.yaml:5:47 secret-reference `secretKey` must name one place where the secret is kept "
-                    "| write one of `{env: …}`, `{file: …}`"
+                    "| write one of `{env: …}`, `{file: …}`, `{awsSecretsManager: …}`, `{gcpSecretManager: …}`, "
+                    "`{vault: …}`, `{named: …}`"
                 ),
             ],
         ),
@@ -301,7 +302,8 @@ def test_a_secret_in_the_open_is_refused_and_never_shown(stage: Stage) -> None:
             [
                 (
                     "specs/a.yaml:5:47 secret-reference `secretKey` must name one place where the secret is kept "
-                    "| write one of `{env: …}`, `{file: …}`"
+                    "| write one of `{env: …}`, `{file: …}`, `{awsSecretsManager: …}`, `{gcpSecretManager: …}`, "
+                    "`{vault: …}`, `{named: …}`"
                 ),
             ],
         ),
@@ -310,7 +312,8 @@ def test_a_secret_in_the_open_is_refused_and_never_shown(stage: Stage) -> None:
             [
                 (
                     "specs/a.yaml:5:47 secret-reference `secretKey`: unknown key `key` in a secret reference "
-                    "| write one of `{env: …}`, `{file: …}`"
+                    "| write one of `{env: …}`, `{file: …}`, `{awsSecretsManager: …}`, `{gcpSecretManager: …}`, "
+                    "`{vault: …}`, `{named: …}`"
                 ),
             ],
         ),
@@ -319,7 +322,8 @@ def test_a_secret_in_the_open_is_refused_and_never_shown(stage: Stage) -> None:
             [
                 (
                     "specs/a.yaml:5:47 secret-reference `secretKey`: the parts of a secret reference are text "
-                    "| write one of `{env: …}`, `{file: …}`"
+                    "| write one of `{env: …}`, `{file: …}`, `{awsSecretsManager: …}`, `{gcpSecretManager: …}`, "
+                    "`{vault: …}`, `{named: …}`"
                 ),
             ],
         ),

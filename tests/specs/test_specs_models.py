@@ -203,7 +203,7 @@ def test_what_json_can_say_is_understood() -> None:
             ],
         ),
         (
-            {"other": {"name": "x"}, "secrets": ["hunter2", {"env": "A"}, {"vault": "x"}]},
+            {"other": {"name": "x"}, "secrets": ["hunter2", {"env": "A"}, {"keychain": "x"}]},
             [
                 (
                     "other reference `other` must be the name of a manifest "
@@ -215,7 +215,8 @@ def test_what_json_can_say_is_understood() -> None:
                 ),
                 (
                     "secrets[2] secret-reference `secrets[2]` must name one place where the secret is kept "
-                    "| write one of `{env: …}`, `{file: …}`"
+                    "| write one of `{env: …}`, `{file: …}`, `{awsSecretsManager: …}`, `{gcpSecretManager: …}`, "
+                    "`{vault: …}`, `{named: …}`"
                 ),
             ],
         ),
