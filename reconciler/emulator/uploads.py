@@ -9,9 +9,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from threading import Lock
 from typing import Any, Protocol
 
 from reconciler.emulator.drop import Drop
+
+# boto3 makes its clients one at a time; they may be used by many threads.
+_making = Lock()
 
 
 class Rejected(Exception):
@@ -115,9 +120,33 @@ def client(service: str, endpoint: str, access: Access, region: str) -> Any:  # 
     Profiles, configuration files and proxies of this machine are left out: what is delivered depends on the
     request alone.
     """
-    import boto3  # noqa: PLC0415 - as above
-    import botocore.session  # noqa: PLC0415 - only who delivers needs it
-    from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.config import Config  # noqa: PLC0415 - only who delivers needs it
+
+    settings = Config(
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"total_max_attempts": 1},
+        proxies={},
+        s3={"addressing_style": "path"},
+        signature_version="s3v4",
+    )
+    with _making:
+        return _session().client(
+            service,
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=access.key,
+            aws_secret_access_key=access.secret,
+            aws_session_token=access.session_token,
+            config=settings,
+        )
+
+
+@cache
+def _session() -> Any:  # noqa: ANN401 - as above
+    """One session for all clients, without keys: it reads the descriptions of the services once."""
+    import boto3  # noqa: PLC0415 - only who delivers needs it
+    import botocore.session  # noqa: PLC0415 - as above
 
     nowhere = (None, None, os.devnull, None)
     plain = botocore.session.Session(
@@ -127,24 +156,7 @@ def client(service: str, endpoint: str, access: Access, region: str) -> Any:  # 
             "credentials_file": nowhere,
         }
     )
-    settings = Config(
-        connect_timeout=5,
-        read_timeout=30,
-        retries={"total_max_attempts": 1},
-        proxies={},
-        s3={"addressing_style": "path"},
-        signature_version="s3v4",
-    )
-    made: Any = boto3.session.Session(botocore_session=plain)
-    return made.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=region,
-        aws_access_key_id=access.key,
-        aws_secret_access_key=access.secret,
-        aws_session_token=access.session_token,
-        config=settings,
-    )
+    return boto3.session.Session(botocore_session=plain)
 
 
 def _stay(params: dict[str, Any], **_: object) -> None:

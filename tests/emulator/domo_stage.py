@@ -142,9 +142,12 @@ def staged(
     folder: Path | None = None,
     clock: Clock | None = None,
     s3_endpoint: str | None = None,
+    seed: int = 0,
 ) -> Iterator[Stage]:
     """An emulator with a clock that stands still; files go to memory unless told otherwise."""
-    emulator = create(switches=positions, clock=clock or Clock.frozen(), folder=folder, s3_endpoint=s3_endpoint)
+    emulator = create(
+        switches=positions, clock=clock or Clock.frozen(), folder=folder, s3_endpoint=s3_endpoint, seed=seed
+    )
     with Server(emulator.app) as server:
         stage = Stage(emulator, server)
         try:

@@ -71,8 +71,9 @@ def _field(text: str) -> str:
     if text in ("", r"\N"):
         return f'"{text}"'
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([text])
-    return line.getvalue()
+    # With its usual ending, since the ending decides which characters are quoted.
+    csv.writer(line).writerow([text])
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a cell of any column
