@@ -7,12 +7,11 @@ The only file that knows boto3, which is loaded when it is first needed.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.providers.domo.settings import Aws
 from reconciler.sdk import CredentialsRefused, PermissionRefused, Refused, Unreachable
@@ -20,6 +19,11 @@ from reconciler.sdk import CredentialsRefused, PermissionRefused, Refused, Unrea
 if TYPE_CHECKING:
     import boto3
     from botocore.config import Config
+
+T = TypeVar("T")
+
+_OUR_OWN = frozenset({"ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidAccessKeyId"})
+"""What AWS says of credentials that are no good (Amazon S3 and STS documentation)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +78,17 @@ class Head:
 
 
 class Cloud:
-    """AWS as the project's settings reach it. Safe to share between threads."""
+    """
+    AWS as the project's settings reach it.
 
-    def __init__(self, settings: Aws | None, hide: Callable[[str], None]) -> None:
+    Every call has a session of its own, since one is not made to be shared between threads (boto3 documentation).
+    """
+
+    def __init__(self, settings: Aws | None, reveal: Callable[[object], str], hide: Callable[[str], None]) -> None:
         self._settings = settings or Aws()
+        self._endpoint = self._settings.endpoint_url
+        self._reveal = reveal
         self._hide = hide
-        self._lock = threading.Lock()
 
     def assume(self, role: Role) -> Temporary:
         """
@@ -87,19 +96,17 @@ class Cloud:
 
         Raises `CredentialsRefused` without credentials of our own, `PermissionRefused` when they may not assume it.
         """
-        with _telling_people("assume the role"), self._lock:
-            client = self._session().client("sts", endpoint_url=self._settings.endpoint_url)
-        call = partial(
-            client.assume_role,
-            RoleArn=role.arn,
-            RoleSessionName=role.session_name,
-            DurationSeconds=role.seconds,
-        )
-        if role.external_id is not None:
-            call = partial(call, ExternalId=role.external_id)
-        if role.policy is not None:
-            call = partial(call, Policy=role.policy)
         with _telling_people(f"assume `{role.arn}`"):
+            call = partial(
+                self._session().client("sts", endpoint_url=self._endpoint).assume_role,
+                RoleArn=role.arn,
+                RoleSessionName=role.session_name,
+                DurationSeconds=role.seconds,
+            )
+            if role.external_id is not None:
+                call = partial(call, ExternalId=role.external_id)
+            if role.policy is not None:
+                call = partial(call, Policy=role.policy)
             found = call()["Credentials"]
         for secret in (found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]):
             self._hide(secret)
@@ -111,77 +118,68 @@ class Cloud:
 
     def identity(self) -> str:
         """Who we are at AWS."""
-        with self._lock, _telling_people("ask who we are"):
-            client = self._session().client("sts", endpoint_url=self._settings.endpoint_url)
         with _telling_people("ask who we are"):
-            return client.get_caller_identity()["Arn"]
+            return self._session().client("sts", endpoint_url=self._endpoint).get_caller_identity()["Arn"]
 
     def bucket(self, name: str) -> Bucket:
         """How the bucket is guarded, as far as our credentials may know."""
-        with self._lock, _telling_people("reach S3"):
-            client = self._session().client("s3", endpoint_url=self._settings.endpoint_url, config=_path_style())
-        unread: list[str] = []
-
-        def ask(what: str, call: Callable[[], object], absent: Mapping[str, object]) -> object:
-            try:
-                return call()
-            except _client_error() as error:
-                code = _code(error)
-                if code in absent:
-                    return absent[code]
-                if code in ("NoSuchBucket", "404"):
-                    raise _NoBucketError from None
-                unread.append(f"{what} ({code})")
-                return None
-
-        try:
-            with _telling_people(f"look at the bucket `{name}`"):
-                region = ask(
-                    "region", lambda: _region(client.get_bucket_location(Bucket=name)["LocationConstraint"]), {}
-                )
-                block = ask(
+        questions = _Questions()
+        with _telling_people(f"look at the bucket `{name}`"):
+            client = self._session().client("s3", endpoint_url=self._endpoint, config=_path_style())
+            region = questions.text(
+                "region", lambda: _region(client.get_bucket_location(Bucket=name)["LocationConstraint"])
+            )
+            # Everything else is answered only where the bucket lies (Amazon S3 documentation).
+            near = self._session(region).client("s3", endpoint_url=self._endpoint, config=_path_style())
+            found = Bucket(
+                region=region,
+                blocks_public=questions.flag(
                     "public access block",
-                    lambda: _blocks(client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]),
-                    {"NoSuchPublicAccessBlockConfiguration": False},
-                )
-                public = ask(
+                    lambda: _blocks(near.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]),
+                    absent="NoSuchPublicAccessBlockConfiguration",
+                ),
+                public=questions.flag(
                     "policy status",
-                    lambda: client.get_bucket_policy_status(Bucket=name)["PolicyStatus"]["IsPublic"],
-                    {"NoSuchBucketPolicy": False},
-                )
-                encryption = ask(
+                    lambda: near.get_bucket_policy_status(Bucket=name)["PolicyStatus"]["IsPublic"],
+                    absent="NoSuchBucketPolicy",
+                ),
+                encryption=questions.text(
                     "encryption",
-                    lambda: _algorithm(client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]),
-                    {"ServerSideEncryptionConfigurationNotFoundError": ""},
-                )
-        except _NoBucketError:
-            return Bucket(exists=False)
-        return Bucket(
-            region=region if isinstance(region, str) else None,
-            blocks_public=block if isinstance(block, bool) else None,
-            public=public if isinstance(public, bool) else None,
-            encryption=encryption if isinstance(encryption, str) else None,
-            unread=tuple(unread),
-        )
+                    lambda: _algorithm(near.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]),
+                    absent="ServerSideEncryptionConfigurationNotFoundError",
+                ),
+            )
+        return replace(found, exists=questions.exists, unread=tuple(questions.unread))
 
-    def head(self, bucket: str, key: str) -> Head | None:
+    def head(self, bucket: str, key: str, region: str) -> Head | None:
         """What the bucket says of the file; `None` when it is not there. Raises when our credentials may not know."""
-        with self._lock, _telling_people("reach S3"):
-            client = self._session().client("s3", endpoint_url=self._settings.endpoint_url, config=_path_style())
         with _telling_people(f"look at `s3://{bucket}/{key}`"):
+            client = self._session(region).client("s3", endpoint_url=self._endpoint, config=_path_style())
             try:
                 found = client.head_object(Bucket=bucket, Key=key)
             except _client_error() as error:
-                if _code(error) in ("404", "NoSuchKey", "NotFound", "NoSuchBucket"):
+                if _code(error) in _NOT_THERE:
                     return None
                 raise
         return Head(size=found["ContentLength"], tag=found["ETag"].strip('"'), key=found.get("SSEKMSKeyId"))
 
-    def _session(self) -> boto3.Session:
+    def _session(self, region: str | None = None) -> boto3.Session:
         import boto3  # noqa: PLC0415 - slow to load, and only needed by those who use it
 
-        region = self._settings.region or ("us-east-1" if self._settings.endpoint_url else None)
-        return boto3.Session(profile_name=self._settings.profile, region_name=region)
+        keys = self._settings.credentials
+        # STS needs some region to be asked in, and a bucket is found from everywhere (AWS documentation).
+        return boto3.Session(
+            aws_access_key_id=self._own(keys.access_key_id) if keys else None,
+            aws_secret_access_key=self._own(keys.secret_access_key) if keys else None,
+            aws_session_token=self._own(keys.session_token) if keys and keys.session_token else None,
+            profile_name=self._settings.profile,
+            region_name=region or self._settings.region or "us-east-1",
+        )
+
+    def _own(self, reference: object) -> str:
+        value = self._reveal(reference)
+        self._hide(value)
+        return value
 
 
 def writer_policy(role_arn: str, bucket: str, path: str, kms_key: str | None) -> str:
@@ -212,8 +210,40 @@ def writer_policy(role_arn: str, bucket: str, path: str, kms_key: str | None) ->
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
 
 
-class _NoBucketError(Exception):
-    """There is no such bucket."""
+_NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchBucket"})
+
+
+class _Questions:
+    """Questions about one bucket, some of which our credentials may not ask."""
+
+    def __init__(self) -> None:
+        self.exists = True
+        self.unread: list[str] = []
+
+    def text(self, what: str, call: Callable[[], str], absent: str = "") -> str | None:
+        """The answer; empty when there is nothing of the kind, `None` when we may not know."""
+        return self._ask(what, call, absent, "")
+
+    def flag(self, what: str, call: Callable[[], bool], absent: str) -> bool | None:
+        """The answer; false when there is nothing of the kind, `None` when we may not know."""
+        return self._ask(what, call, absent, nothing=False)
+
+    def _ask(self, what: str, call: Callable[[], T], absent: str, nothing: T) -> T | None:
+        if not self.exists:
+            return None
+        try:
+            return call()
+        except _client_error() as error:
+            code = _code(error)
+            if code == absent:
+                return nothing
+            if code == "NoSuchBucket":
+                self.exists = False
+            elif code in _OUR_OWN:
+                raise
+            else:
+                self.unread.append(f"{what} ({code})")
+            return None
 
 
 def _region(constraint: str | None) -> str:
@@ -274,7 +304,7 @@ def _telling_people(what: str) -> Iterator[None]:
         code = _code(error)
         if code in ("AccessDenied", "AccessDeniedException", "403"):
             raise PermissionRefused(f"AWS does not let us {what} ({code})") from None
-        if code in ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidAccessKeyId"):
+        if code in _OUR_OWN:
             raise CredentialsRefused(f"AWS does not accept our credentials to {what} ({code})") from None
         raise Refused(f"AWS does not {what} ({code})") from None
     except BotoCoreError as error:

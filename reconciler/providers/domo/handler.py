@@ -47,6 +47,7 @@ class _Begun:
     """An export that this session has started."""
 
     dataset: str
+    region: str
     checks_objects: bool
     memo: Document
 
@@ -233,7 +234,7 @@ class Exports(Handler):
         for url, place in export.places.items() if export is not None else ():
             if place is None:
                 continue
-            head = self._cloud.head(place.bucket, place.key)
+            head = self._cloud.head(place.bucket, place.key, str(at(record.applied, _REGION)))
             known = recorded.get(url)
             if head is None or (known is not None and known != f"{head.size} {head.tag}"):
                 found.append(f"s3://{place.bucket}/{place.key}")
@@ -306,17 +307,22 @@ class Exports(Handler):
         memo = {key: each for key, each in order.memo.items() if key != "before"}
         with self._lock:
             self._begun[export.id] = _Begun(
-                dataset=dataset, checks_objects=order.attributes.get("checkObjects") is True, memo=memo
+                dataset=dataset,
+                region=str(at(order.attributes, _REGION)),
+                checks_objects=order.attributes.get("checkObjects") is True,
+                memo=memo,
             )
         observed = replace(self._observed(export), memo=memo)
         return self._delivered(export, observed) if export.phase is Phase.SUCCEEDED else observed
 
     def _say_refusal(self, dataset: str, status: int, said: str) -> None:
         """What a POST while an export is under way is answered with is not documented, so the list decides."""
-        with suppress(VendorError):
-            busy = next((each for each in self._fresh(dataset) if each.phase is Phase.ACTIVE), None)
-            if busy is not None and status in (400, 409):
-                raise StillRunning(f"another export of the dataset, `{busy.id}`, is under way: {said}", status=status)
+        busy: Export | None = None
+        if status in (400, 409):
+            with suppress(VendorError):
+                busy = next((each for each in self._fresh(dataset) if each.phase is Phase.ACTIVE), None)
+        if busy is not None:
+            raise StillRunning(f"another export of the dataset, `{busy.id}`, is under way: {said}", status=status)
         raise Refused(f"Domo refuses the export ({status}): {said}", status=status)
 
     def _given_back(self, order: Order, export: Export) -> Observed:
@@ -404,13 +410,14 @@ class Exports(Handler):
             return observed
         heads: dict[str, Value] = {}
         for url, place in export.places.items():
-            head = self._cloud.head(place.bucket, place.key) if place is not None else None
+            head = self._cloud.head(place.bucket, place.key, begun.region) if place is not None else None
             if head is not None:
                 heads[url] = f"{head.size} {head.tag}"
         return replace(observed, memo={**begun.memo, "objects": heads})
 
 
 _BUCKET = ("destination", "bucket")
+_REGION = ("destination", "region")
 
 _SETTINGS_DECIDE = frozenset({"row-policies", "masked", "not-loaded"})
 """Problems that the project file may make heavier: the plan is refused, and is made all the same."""

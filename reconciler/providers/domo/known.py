@@ -33,6 +33,11 @@ class Known:
         with self._lock:
             self._targets |= found
 
+    def clear(self) -> None:
+        """Know nothing any more."""
+        with self._lock:
+            self._targets.clear()
+
     @property
     def datasets(self) -> tuple[str, ...]:
         """Every dataset, sorted."""

@@ -12,12 +12,13 @@ from reconciler.providers.domo.settings import Settings
 from reconciler.sdk import Connection, Kind, Provider, Session
 from reconciler.values import Identity, OnRemoval, Problem, Resource
 
-_KNOWN = Known()
+KNOWN = Known()
+"""The datasets that the manifests of this process name."""
 
 
 def _check(resource: Resource) -> Iterable[Problem]:
     """What the model cannot say; the dataset is remembered, since Domo lists exports of named datasets alone."""
-    _KNOWN.add([resource.attributes])
+    KNOWN.add([resource.attributes])
     return tuple(check(resource))
 
 
@@ -69,4 +70,4 @@ class Domo(Provider):
 
     def connect(self, connection: Connection) -> Session:
         """A session with one instance; sends nothing yet."""
-        return DomoSession(connection, _KNOWN)
+        return DomoSession(connection, KNOWN)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from reconciler.providers.domo.aws import Cloud
 from reconciler.providers.domo.claim import at
-from reconciler.providers.domo.client import Client
+from reconciler.providers.domo.client import Client, secret_of
 from reconciler.providers.domo.exports import Export, Phase, moment
 from reconciler.providers.domo.handler import Exports
 from reconciler.providers.domo.known import Known
@@ -26,7 +26,8 @@ class DomoSession(Session):
         assert isinstance(connection.settings, Settings), "the settings are of this provider's model"
         self._settings = connection.settings
         self._client = Client(connection.settings, connection.http, connection.reveal, connection.now, connection.sleep)
-        self._cloud = Cloud(connection.settings.aws, connection.http.hide)
+        reveal = connection.reveal
+        self._cloud = Cloud(connection.settings.aws, lambda each: reveal(secret_of(each)), connection.http.hide)
         self._exports = Exports(self._client, self._cloud, connection.settings, known)
 
     @property

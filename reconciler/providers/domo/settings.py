@@ -25,13 +25,22 @@ class Checks(Spec):
     not_loaded: Weight = "warn"
 
 
+class AwsKeys(Spec):
+    """Credentials of the tool's own, where the usual chain has none."""
+
+    access_key_id: SecretReference
+    secret_access_key: SecretReference
+    session_token: SecretReference | None = None
+
+
 class Aws(Spec):
     """
     The tool's own way to AWS: to assume roles, to look at buckets, and to find delivered files.
 
-    Without a profile the usual chain of credentials holds. `endpoint_url` leads to a stand-in.
+    Without a profile or credentials the usual chain holds. `endpoint_url` leads to a stand-in.
     """
 
+    credentials: AwsKeys | None = None
     profile: Annotated[str, Field(min_length=1)] | None = None
     region: Annotated[str, Field(min_length=1)] | None = None
     endpoint_url: BaseUrl | None = None

@@ -1,0 +1,78 @@
+"""Scenes for the tests of Domo: an object store that checks credentials, and every open point's other position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from domo_scene import Knob, Scene, knobs
+from s3_server import furnish, object_store
+from world import World
+
+from reconciler.emulator import ObjectStore
+from reconciler.providers.domo.provider import KNOWN
+
+
+@pytest.fixture(scope="session")
+def _served() -> Iterator[ObjectStore]:
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def store(_served: ObjectStore) -> ObjectStore:
+    """An object store with empty buckets."""
+    _served.empty()
+    furnish(_served)
+    return _served
+
+
+@pytest.fixture(params=list(knobs()), ids=str)
+def knob(request: pytest.FixtureRequest) -> Knob:
+    """Each position of each switch that has two."""
+    assert isinstance(request.param, Knob)
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known() -> None:
+    """A process ends with what it knew of manifests, a test does not."""
+    KNOWN.clear()
+
+
+@pytest.fixture
+def stage_it(world_of: Callable[..., World]) -> Iterator[Callable[..., Scene]]:
+    """Makes a scene under a knob, with an object store or without."""
+    with ExitStack() as ending:
+
+        def staged(knob: Knob | None = None, store: ObjectStore | None = None) -> Scene:
+            scene = Scene(world_of("domo"), knob or Knob(), store)
+            ending.callback(scene.close)
+            return scene
+
+        yield staged
+
+
+@pytest.fixture
+def scene(stage_it: Callable[..., Scene], knob: Knob) -> Scene:
+    """A scene under each knob; files go to memory."""
+    return stage_it(knob)
+
+
+@pytest.fixture
+def cloud_scene(stage_it: Callable[..., Scene], knob: Knob, store: ObjectStore) -> Scene:
+    """A scene under each knob; files go to an object store that checks credentials."""
+    return stage_it(knob, store)
+
+
+@pytest.fixture
+def plain(stage_it: Callable[..., Scene]) -> Scene:
+    """A scene with every switch as it stands; files go to memory."""
+    return stage_it()
+
+
+@pytest.fixture
+def cloud(stage_it: Callable[..., Scene], store: ObjectStore) -> Scene:
+    """A scene with every switch as it stands, and an object store."""
+    return stage_it(store=store)
