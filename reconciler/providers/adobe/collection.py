@@ -10,7 +10,7 @@ from typing import ClassVar, TypeAlias
 from reconciler.providers.adobe.client import Client, Row, segment
 from reconciler.providers.adobe.errors import InTransit
 from reconciler.providers.adobe.mapping import marked, shows, within
-from reconciler.sdk import Conflict, Gone, Handler, Order, Refused, StillRunning, Uncertain
+from reconciler.sdk import Conflict, Gone, Handler, Order, Refused, StillRunning, Uncertain, Unreadable
 from reconciler.values import MISSING, Hold, HoldKind, Observed, Problem, Resource, Value
 
 Patch: TypeAlias = list[dict[str, object]]
@@ -204,7 +204,13 @@ class Collection(Handler):
         until = self._client.now() + timedelta(minutes=self._client.settings.wait_minutes)
         pause = _PAUSE
         while True:
-            row = self._client.row(self.path, id)
+            try:
+                row = self._client.row(self.path, id)
+            except Unreadable as error:
+                # Without a route for single objects the list is all there is to go by.
+                if error.status != 405:
+                    raise
+                row = None
             yield row
             if self._client.now() >= until:
                 state = "there" if row is None else (settling(row) or row.get("state") or "there")
