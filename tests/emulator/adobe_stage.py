@@ -341,7 +341,7 @@ def schedule(**changes: object) -> JsonObject:
 
 def once(**changes: object) -> JsonObject:
     """One full export, an hour after the start of the clock."""
-    return schedule(exportMode="DAILY_FULL_EXPORT", timeUnit="day", interval=0, **changes)
+    return schedule(**{"exportMode": "DAILY_FULL_EXPORT", "timeUnit": "day", "interval": 0, **changes})
 
 
 @contextmanager
