@@ -74,7 +74,6 @@ def failures(store: ObjectStore) -> dict[str, tuple[JsonObject, str, str]]:
     unknown = Access(key="AKIAEXAMPLEUNKNOWN00", secret="x" * 40)
     signature = "SignatureDoesNotMatch: The request signature we calculated does not match"
     token = "InvalidToken: The provided token is malformed or otherwise invalid"
-    missed = "NoSuchBucket: The specified bucket"
     return {
         "wrong secret": (
             body(replace(store.keys, secret="x" * 40)),
