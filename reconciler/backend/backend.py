@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.backend.errors import BackendError, Locked
+from reconciler.backend.errors import BackendError
+from reconciler.backend.grip import Waiting
 from reconciler.backend.holder import Holder
-from reconciler.backend.journal import Journal
-from reconciler.backend.locks import Lock, Waiting, lock_over
+from reconciler.backend.journal import KEPT, Journal
+from reconciler.backend.leases import LEASE
+from reconciler.backend.locks import Lock, lock_over
 from reconciler.backend.objects import Objects
 from reconciler.engine.codec import Page, StoredState
-from reconciler.stores import Store, open_store
+from reconciler.stores import Store, StoreOptions, open_store
 from reconciler.values import Intent, State
 from reconciler.values.address import is_name
+
+_NO_OPTIONS = StoreOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,26 +38,37 @@ class Backend:
     Every method may raise `BackendError` (what is stored cannot be used) and `StoreError` (the place fails).
     """
 
-    def __init__(self, store: Store, lock: Lock, objects: Objects) -> None:
-        self._store = store
+    def __init__(self, lock: Lock, objects: Objects, keep: int) -> None:
         self._lock = lock
         self._objects = objects
+        self._keep = keep
 
     @classmethod
-    def open(cls, url: str, *, root: Path, project: str, environment: str) -> Backend:
+    def open(
+        cls,
+        url: str,
+        *,
+        root: Path,
+        project: str,
+        environment: str,
+        options: StoreOptions = _NO_OPTIONS,
+        keep: int = KEPT,
+        lease: float = LEASE,
+    ) -> Backend:
         """The backend at a state URL; touches nothing yet. A relative `file://` URL begins at `root`."""
-        return cls.over(open_store(url, root), project=project, environment=environment)
+        store = open_store(url, root, options)
+        return cls.over(store, project=project, environment=environment, keep=keep, lease=lease)
 
     @classmethod
-    def over(cls, store: Store, *, project: str, environment: str) -> Backend:
-        """The backend in a store."""
+    def over(cls, store: Store, *, project: str, environment: str, keep: int = KEPT, lease: float = LEASE) -> Backend:
+        """The backend in a store: `keep` earlier states and the present one are kept, `lease` is in seconds."""
         for word, name in (("project", project), ("environment", environment)):
             if not is_name(name):
                 raise BackendError(
                     f"the {word} `{name}` cannot name a folder of the state; use lower-case letters, digits and hyphens"
                 )
         objects = Objects(store, project, environment)
-        return cls(store, lock_over(store, objects.lock), objects)
+        return cls(lock_over(store, objects.lock, lease), objects, keep)
 
     def load(self) -> Loaded:
         """The state as of now and the intents without an end. Whoever holds the lock may be about to change it."""
@@ -63,7 +78,7 @@ class Backend:
         return Loaded(state=present.folding.state, open_intents=present.folding.open_intents)
 
     def holder(self) -> Holder | None:
-        """Who holds the lock now, None when nobody does; `Locked` when they have not yet said who they are."""
+        """Who holds the lock, None when nobody does; `Locked` when it cannot be said who. In a bucket: or died."""
         return self._lock.holder()
 
     @contextmanager
@@ -80,32 +95,39 @@ class Backend:
         Hold the lock during the block and write through the journal it gives.
 
         When somebody else holds it, waits up to `timeout` seconds, telling `waiting` once for whom, and then raises
-        `Locked`. The journal's state is read after the lock was taken.
+        `Locked`. In a bucket, a holder whose heartbeat stands still is taken over after its lease, however short the
+        `timeout`. The journal's state is read after the lock was taken.
         """
         held = self._lock.hold(holder, timeout=timeout, clock=clock, sleep=sleep, waiting=waiting)
-        with held as interrupted:
-            journal = Journal(self._objects, holder, interrupted)
+        with held as grip:
+            journal = Journal(self._objects, holder, grip, keep=self._keep)
             try:
                 yield journal
             finally:
                 journal.close()
 
-    def unlock(self, lock_id: str, holder: Holder) -> Holder:
+    def unlock(
+        self,
+        lock_id: str,
+        holder: Holder,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        waiting: Waiting = lambda _: None,
+    ) -> Holder:
         """
         Clear the lock that a command left behind by dying; gives that command.
 
-        Takes the lock over as `holder` for a moment, so the dead command could write nothing more if it lived.
-        Raises `Locked` while its process lives, and `BackendError` when no lock of this id was left behind.
+        Takes the lock over as `holder` for a moment, so the dead command could write nothing more if it lived. In a
+        bucket that takes as long as its lease. Raises `Locked` while its process lives, and `BackendError` when no lock
+        of this id was left behind.
         """
-        alive = self.holder()
-        if alive:
-            raise Locked(alive)
         left_behind = self._lock.leftover()
         if left_behind is None:
             raise BackendError("the state is not locked; there is nothing to unlock")
         if left_behind.id != lock_id:
             raise BackendError(f"no lock has the id `{lock_id}`; the one left behind is {left_behind}")
-        with self.lock(holder):
+        with self.lock(holder, clock=clock, sleep=sleep, waiting=waiting):
             return left_behind
 
     def kept_states(self) -> tuple[int, ...]:

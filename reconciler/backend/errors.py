@@ -19,6 +19,17 @@ class Locked(BackendError):
         self.holder = holder
 
 
+class LockLost(BackendError):
+    """The lock is no longer ours, or cannot be kept: `reason` says why, None when another command has taken it over."""
+
+    def __init__(self, where: str, reason: str | None) -> None:
+        what = f"cannot be kept ({reason})" if reason else "was taken over by another command"
+        super().__init__(
+            f"the lock {where} {what}; nothing more is sent from here. Run `reconciler plan` to see what is left to do"
+        )
+        self.reason = reason
+
+
 class Fenced(BackendError):
     """Another command has taken over: what was to be written was not, so nothing may be sent for it."""
 

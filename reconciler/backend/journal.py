@@ -5,14 +5,20 @@ from __future__ import annotations
 import uuid
 
 from reconciler.backend.errors import BackendError, Fenced
+from reconciler.backend.grip import Grip
 from reconciler.backend.holder import Holder
 from reconciler.backend.objects import Objects
 from reconciler.engine.codec import Entry, Page, encode_page, encode_state
 from reconciler.engine.journal import Folding
 from reconciler.values import Intent, Settlement, State
 
-KEPT = 10
-"""How many states are kept, the present one included."""
+KEPT = 9
+"""How many earlier states are kept beside the present one."""
+
+_FENCES = 10
+"""Tries to write before a holder that still writes; it has at most a few calls under way."""
+
+_FREE = Grip()
 
 
 class Journal:
@@ -24,23 +30,20 @@ class Journal:
     that a command that writes nothing leaves nothing behind.
     """
 
-    def __init__(self, objects: Objects, holder: Holder, interrupted: Holder | None = None) -> None:
+    def __init__(self, objects: Objects, holder: Holder, grip: Grip = _FREE, *, keep: int = KEPT) -> None:
         self._objects = objects
         self._by = holder.id
+        self._grip = grip
+        self._keep = keep
         self._ended: BackendError | None = None
         self._states: list[int] = []
         self._pages: list[int] = []
         self._last = 0
-        self.interrupted = interrupted
-        """The command that held the lock last and died with it."""
-        present = objects.present()
-        if present is None:
-            self._start(_blank(objects))
-            return
-        self._start(present.folding.state, present.folding.open_intents)
-        self._states, self._pages, self._last = list(present.states), list(present.pages), present.last
-        if interrupted:
-            self._write()  # should the one before still be alive after all, it finds its next number taken
+        self.interrupted = grip.interrupted
+        """The command that held the lock last and did not give it back."""
+        self._read()
+        if grip.may_live or (grip.interrupted and self._states):
+            self._fence()
 
     @property
     def state(self) -> State:
@@ -74,8 +77,9 @@ class Journal:
         """
         Write down a call that is about to be made; durable before this returns.
 
-        Raises `Fenced` or `StoreError`, and then the call must not be made. Costs one small object.
+        Raises `LockLost`, `Fenced` or `StoreError`, and then the call must not be made. Costs one small object.
         """
+        self.check()
         self._write(intent)
 
     def settle(self, *settlements: Settlement) -> None:
@@ -83,16 +87,20 @@ class Journal:
         if settlements:
             self._write(*settlements)
 
-    def compact(self, *, keep: int = KEPT) -> State:
+    def check(self) -> None:
+        """Return if a call to a vendor may begin now, from any thread; raises `LockLost` when the lock is not ours."""
+        self._grip.check()
+
+    def compact(self) -> State:
         """
         Write the state into one object, so that the pages before need not be read any more; give the state.
 
-        Keeps the newest `keep` states (at least one), and every page that one of them has not folded in. Does
+        Keeps as many earlier states as the backend was told to, and every page that one of them has not folded in. Does
         nothing when no page was written since the last time.
         """
         if self._states and self._last > self._states[-1]:
             self._store_state()
-            kept = self._states[-max(keep, 1) :]
+            kept = self._states[-(max(self._keep, 0) + 1) :]
             self._objects.forget(
                 states=self._states[: -len(kept)], pages=[number for number in self._pages if number <= kept[0]]
             )
@@ -102,6 +110,31 @@ class Journal:
     def close(self) -> None:
         """Write no more: the lock is gone."""
         self._ended = BackendError("the lock was given back, and nothing may be written without it")
+
+    def _read(self) -> None:
+        present = self._objects.present()
+        if present is None:
+            self._states, self._pages, self._last = [], [], 0
+            self._start(_blank(self._objects))
+        else:
+            self._states, self._pages, self._last = list(present.states), list(present.pages), present.last
+            self._start(present.folding.state, present.folding.open_intents)
+
+    def _fence(self) -> None:
+        """
+        Take the next number: should the holder before still be alive after all, it finds its own next number taken.
+
+        It may have written once more since we looked; then what it wrote is read first.
+        """
+        for _ in range(_FENCES - 1):
+            try:
+                self._write()
+            except Fenced:
+                self._ended = None
+                self._read()
+            else:
+                return
+        self._write()
 
     def _start(self, state: State, open_intents: tuple[Intent, ...] = ()) -> None:
         self._lineage = state.lineage

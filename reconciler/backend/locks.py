@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NoReturn, Protocol
 
-from reconciler.backend.errors import BackendError, Locked
+from reconciler.backend.errors import Locked
+from reconciler.backend.grip import Grip, Waiting
 from reconciler.backend.holder import Holder, read_holder, write_holder
+from reconciler.backend.leases import LeasedLock
 from reconciler.stores import Exclusive, Held, Store
 
 _POLL = 0.5
-
-Waiting = Callable[[Holder | None], None]
 
 
 class Lock(Protocol):
@@ -26,9 +26,9 @@ class Lock(Protocol):
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         waiting: Waiting,
-    ) -> AbstractContextManager[Holder | None]:
+    ) -> AbstractContextManager[Grip]:
         """
-        Hold the lock until the block ends or the process dies; gives the holder that died with it before.
+        Hold the lock until the block ends or the process dies; gives what there is to know about that.
 
         Waits up to `timeout` seconds, `waiting` being told once for whom; then raises `Locked`.
         """
@@ -37,7 +37,7 @@ class Lock(Protocol):
         """Who holds the lock now; None when nobody does. Raises `Locked` when it cannot be said who."""
 
     def leftover(self) -> Holder | None:
-        """Who died holding the lock."""
+        """Who died holding the lock, or may have; raises `Locked` when their process is known to live."""
 
 
 class FileLock:
@@ -56,7 +56,7 @@ class FileLock:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         waiting: Waiting,
-    ) -> Iterator[Holder | None]:
+    ) -> Iterator[Grip]:
         """See `Lock.hold`."""
         ends = clock() + timeout
         told = False
@@ -74,7 +74,7 @@ class FileLock:
                     waiting(other)
                     told = True
                 sleep(min(_POLL, rest))
-            yield read_holder(left_behind)
+            yield Grip(interrupted=read_holder(left_behind))
 
     def holder(self) -> Holder | None:
         """See `Lock.holder`."""
@@ -86,14 +86,16 @@ class FileLock:
     def leftover(self) -> Holder | None:
         """See `Lock.leftover`."""
         look = self._store.look(self._name)
-        return None if look.held else read_holder(look.body)
+        if look.held:
+            raise Locked(read_holder(look.body))
+        return read_holder(look.body)
 
 
-def lock_over(store: Store, name: str) -> Lock:
-    """The lock that fits the store."""
+def lock_over(store: Store, name: str, lease: float) -> Lock:
+    """The lock that fits the store: the operating system's where there is one, else one with a lease."""
     if isinstance(store, Exclusive):
         return FileLock(store, name)
-    raise BackendError(f"{store.where(name)} cannot be locked by this version; use a state at `file://folder`")
+    return LeasedLock(store, f"{name}/", lease)
 
 
 def _nobody_yet() -> NoReturn:

@@ -12,6 +12,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*\
 _PREFIX = re.compile(rf"(?:{_NAME.pattern[:-2]}/?)?\Z")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """
+    What a bucket needs to know beside its URL; what is not said is left to the cloud's own library.
+
+    `endpoint` is the address of another server that speaks the cloud's language, `encryption` the word that S3 has
+    for how objects are encrypted at rest (`AES256`, `aws:kms`, `aws:kms:dsse`), `kms_key` the name of the key.
+    """
+
+    endpoint: str | None = None
+    region: str | None = None
+    encryption: str | None = None
+    kms_key: str | None = None
+
+
 class StoreError(Exception):
     """The store could not do it; the message is a sentence for people that says what, where and what to do."""
 

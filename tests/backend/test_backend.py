@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from reconciler.backend import Backend, BackendError, Fenced, Holder, Loaded, Locked
 from reconciler.engine.codec import Page, decode_state, encode_page, encode_state
 from reconciler.engine.journal import JournalError
-from reconciler.stores import NotThere, Store, StoreError
+from reconciler.stores import NotThere, StoreError
 from reconciler.stores.local import LocalStore
 from reconciler.values import Address, Intent, Record, Settlement, SettlementStatus, State
 
@@ -276,11 +275,12 @@ def test_old_states_are_kept_and_then_deleted_with_what_they_have_folded(backend
     assert numbers(folder / "journal") == list(range(7, 25))
 
 
-def test_as_few_states_are_kept_as_one_asks_for(backend: Backend, folder: Path) -> None:
+def test_as_few_states_are_kept_as_one_asks_for(tmp_path: Path, folder: Path) -> None:
+    backend = Backend.open("file://state", root=tmp_path, project="shop", environment="prod", keep=0)
     apply(backend, "lake")
     with backend.lock(holder()) as journal:
         journal.settle(settled("", record("pond")))
-        journal.compact(keep=0)
+        journal.compact()
 
     assert (numbers(folder / "state"), numbers(folder / "journal")) == ([3], [])
 
@@ -590,30 +590,6 @@ def test_a_lock_of_another_id_is_not_cleared(backend: Backend, tmp_path: Path) -
 def test_where_nothing_is_locked_there_is_nothing_to_unlock(backend: Backend) -> None:
     with pytest.raises(BackendError, match="the state is not locked; there is nothing to unlock"):
         backend.unlock("h-0", holder("h-1", "state unlock"))
-
-
-class Unlockable:
-    """A store without locks."""
-
-    def create(self, name: str, body: bytes) -> None: ...
-
-    def read(self, name: str) -> bytes:
-        return b""
-
-    def list(self, prefix: str) -> Sequence[str]:
-        return ()
-
-    def delete(self, name: str) -> None: ...
-
-    def where(self, name: str) -> str:
-        return f"example {name}"
-
-
-def test_a_store_without_locks_is_refused() -> None:
-    store: Store = Unlockable()
-
-    with pytest.raises(BackendError, match="example shop/prod/lock cannot be locked by this version"):
-        Backend.over(store, project="shop", environment="prod")
 
 
 def test_a_journal_survives_as_plain_json(backend: Backend, folder: Path) -> None:

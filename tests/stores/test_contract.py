@@ -1,11 +1,14 @@
-"""What every store promises. A new store joins by adding its factory to `FACTORIES`."""
+"""What every store promises, at each place that a store may have. A new store joins by adding it to `FACTORIES`."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bucket_servers import server
 
 from reconciler.stores import AlreadyThere, NotThere, Store, open_store
 
@@ -38,10 +41,13 @@ class MemoryStore:
 FACTORIES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda folder: MemoryStore(),
     "local": lambda folder: open_store("file://state", folder),
+    "s3": lambda folder: server("s3").store(),
+    "gs": lambda folder: server("gs").store(),
+    "ceph": lambda folder: server("ceph").store(),
 }
 
 
-@pytest.fixture(params=FACTORIES)
+@pytest.fixture(params=[pytest.param(each, marks=pytest.mark.slow) if each == "ceph" else each for each in FACTORIES])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return FACTORIES[request.param](tmp_path)
 
@@ -115,3 +121,41 @@ def test_a_large_object_comes_back_whole(store: Store) -> None:
 
 def test_the_place_of_an_object_can_be_told(store: Store) -> None:
     assert store.where("a/b").endswith("a/b")
+
+
+def test_of_many_at_once_one_makes_the_object(store: Store) -> None:
+    bodies = [str(each).encode() * 1000 for each in range(8)]
+    ready = threading.Barrier(len(bodies))
+
+    def make(body: bytes) -> bytes | None:
+        ready.wait()
+        try:
+            store.create("shop/prod/journal/000000000001.json", body)
+        except AlreadyThere:
+            return None
+        return body
+
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        won = [each for each in pool.map(make, bodies) if each is not None]
+
+    assert won == [store.read("shop/prod/journal/000000000001.json")]
+
+
+def test_what_is_made_is_listed_at_once(store: Store) -> None:
+    seen = []
+    for number in range(1, 6):
+        store.create(f"a/{number}", b"x")
+        seen.append(len(store.list("a/")))
+
+    assert seen == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a/", "a//b", "../a", "a/.hidden", "a b", "é"])
+def test_a_name_that_is_none_is_a_mistake_of_the_program(name: str, tmp_path: Path) -> None:
+    stores = [open_store(url, tmp_path) for url in ("file://state", "s3://example-bucket/x", "gs://example-bucket")]
+    for store in stores:
+        for call in (store.read, store.delete, lambda name, store=store: store.create(name, b"")):
+            with pytest.raises(ValueError, match="is no name of an object"):
+                call(name)
+
+    assert [str(store.where("a")) for store in stores[1:]] == ["s3://example-bucket/x/a", "gs://example-bucket/a"]

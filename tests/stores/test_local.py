@@ -326,12 +326,18 @@ def test_a_local_store_can_be_held_alone(tmp_path: Path) -> None:
     assert isinstance(opened, Exclusive)
 
 
+KINDS = "`file://folder`, `s3://bucket/prefix` or `gs://bucket/prefix`"
+PREFIXES = "a prefix has letters, digits and `._=@+-` between its slashes, and nothing else"
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("s3://bucket/prefix", "`s3://bucket/prefix`: `s3://` is not supported by this version; use `file://folder`"),
-        ("gs://bucket", "`gs://bucket`: `gs://` is not supported by this version; use `file://folder`"),
-        ("ftp://host", "`ftp://host`: `ftp://` is no kind of store; use `file://folder`"),
+        ("ftp://host", f"`ftp://host`: `ftp://` is no kind of store; use {KINDS}"),
+        ("s3://B!/prefix", f"`s3://B!/prefix`: `B!` is no name of a bucket; write {KINDS}"),
+        ("gs://x", f"`gs://x`: `x` is no name of a bucket; write {KINDS}"),
+        ("s3://bucket/../up", f"`s3://bucket/../up`: {PREFIXES}"),
+        ("gs://bucket/a?b", f"`gs://bucket/a?b`: {PREFIXES}"),
         ("state", "`state` is no address of a state; write `file://folder`, such as `file://.reconciler/state`"),
         ("file://", "`file://` is no address of a state; write `file://folder`, such as `file://.reconciler/state`"),
     ],
