@@ -44,14 +44,16 @@ class Stage:
         *,
         query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         token: str | None = TOKEN,
+        headers: Mapping[str, str] | None = None,
         raw: bytes | None = None,
     ) -> Reply:
         if query:
             path = f"{path}?{urlencode(query)}"
         sent = {} if token is None else {"X-DOMO-Developer-Token": token}
+        sent = sent if headers is None else dict(headers)
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
         if content is not None:
-            sent["Content-Type"] = "application/json"
+            sent.setdefault("Content-Type", "application/json")
         try:
             self._connection.request(method, path, content, sent)
             response = self._connection.getresponse()
