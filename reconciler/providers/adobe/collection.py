@@ -11,7 +11,7 @@ from reconciler.providers.adobe.client import Client, Row, segment
 from reconciler.providers.adobe.errors import InTransit
 from reconciler.providers.adobe.mapping import marked, shows, within
 from reconciler.sdk import Conflict, Gone, Handler, Order, Refused, StillRunning, Uncertain, Unreadable
-from reconciler.values import MISSING, Hold, HoldKind, Observed, Problem, Resource, Value
+from reconciler.values import MISSING, Document, Hold, HoldKind, Observed, Problem, Resource
 
 Patch: TypeAlias = list[dict[str, object]]
 """JSON Patch. Adobe knows `add`, `replace` and `remove` (Flow Service errors; documented)."""
@@ -122,6 +122,9 @@ class Collection(Handler):
     apart: ClassVar[frozenset[str]] = frozenset()
     """Keys of the manifest that no PATCH changes."""
 
+    defaults: ClassVar[Document] = {}
+    """What is sent for keys that a manifest no longer has."""
+
     def _change(self, order: Order, keys: frozenset[str], row: Row) -> Row:
         id = str(row["id"])
         for _ in range(_ROUNDS):
@@ -147,9 +150,7 @@ class Collection(Handler):
             if operation != within(before, "lastOperation") and _failed(operation):
                 raise Refused(f"Adobe accepted the change of `{id}` and failed to make it: {_why(operation)}")
             observed = self.observed(row)
-            shown = all(
-                _same(order.attributes.get(key, MISSING), observed.attributes.get(key, MISSING)) for key in keys
-            )
+            shown = all(self._as_wanted(order, key, observed.attributes) for key in keys)
             if shown or self._client.now() >= until:
                 return row
             self._client.sleep(2 * _PAUSE)
@@ -163,8 +164,15 @@ class Collection(Handler):
         applied = order.record.applied if order.record is not None else {}
         for key in sorted({*order.attributes, *applied}):
             found = now.get(key, MISSING)
-            if found != before.get(key, MISSING) and not _same(order.attributes.get(key, MISSING), found):
+            if found != before.get(key, MISSING) and not self._as_wanted(order, key, now):
                 raise Conflict(f"`{key}` of `{row['id']}` has changed since it was read; plan again")
+
+    def _as_wanted(self, order: Order, key: str, observed: Document) -> bool:
+        wanted = order.attributes.get(key, self.defaults.get(key, MISSING))
+        found = observed.get(key, MISSING)
+        if found is MISSING:
+            return key not in order.attributes
+        return wanted is not MISSING and shows(wanted, found)
 
     def delete(self, id: str) -> None:
         """DELETE, then wait until the object is gone. A 404 counts only when the list does not show it either."""
@@ -281,12 +289,6 @@ def _naming(order: Order, keys: frozenset[str]) -> Patch:
     # Always, so that the mark is the present one.
     patch.append({"op": "add", "path": "/description", "value": marked(order.attributes, order.owner)})
     return patch
-
-
-def _same(wanted: Value, observed: Value) -> bool:
-    if wanted is MISSING:
-        return observed is MISSING
-    return observed is not MISSING and shows(wanted, observed)
 
 
 def _plain(word: object) -> str:

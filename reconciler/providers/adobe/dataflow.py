@@ -13,7 +13,6 @@ from reconciler.providers.adobe.collection import (
     Collection,
     Patch,
     check_description,
-    etag_of,
     is_leaving,
     operation_failed,
     rest,
@@ -48,7 +47,7 @@ class Flow(Spec):
     # That another target can be put in place is not documented.
     target: Annotated[NameOrId, RefersTo("TargetConnection"), Immutable()]
     schedule: when.Schedule
-    folder_template: when.FolderTemplate | None = None
+    folder_template: Annotated[when.FolderTemplate | None, ServerDefault(when.DEFAULT_TEMPLATE)] = None
     # New dataflows are enabled (Update dataflows; documented).
     enabled: Annotated[bool, ServerDefault(value=True)] = True
 
@@ -59,6 +58,7 @@ class Dataflows(Collection):
     path = "/flows"
     properties = (f"flowSpec.id=={','.join(BY_FLOW)}",)
     apart: ClassVar[frozenset[str]] = frozenset({"enabled"})
+    defaults: ClassVar[Document] = {"folderTemplate": when.DEFAULT_TEMPLATE}
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)
@@ -197,7 +197,7 @@ class Dataflows(Collection):
             "sourceConnectionIds": [text_of(order.attributes, "source")],
             "targetConnectionIds": [text_of(order.attributes, "target")],
             "transformations": [],
-            "scheduleParams": self._schedule(order),
+            "scheduleParams": when.sent(_schedule_of(order), order.attributes.get("folderTemplate")),
         }
 
     def patch(self, order: Order, keys: frozenset[str], row: Row) -> Patch:
@@ -208,8 +208,10 @@ class Dataflows(Collection):
             patch.append({"op": "replace", "path": "/sourceConnectionIds", "value": value})
         if keys & {"schedule", "folderTemplate"}:
             there = row.get("scheduleParams")
-            sent = self._schedule(order, _spelling(order, there))
-            whole = when.replaced(there, sent, keeps_template=not _is_managed(order))
+            was_managed = order.record is not None and "folderTemplate" in order.record.applied
+            template = order.attributes.get("folderTemplate", when.DEFAULT_TEMPLATE if was_managed else None)
+            sent = when.sent(_schedule_of(order), template, _spelling(order, there))
+            whole = when.replaced(there, sent)
             patch.append({"op": "replace", "path": "/scheduleParams", "value": whole})
         return patch
 
@@ -220,17 +222,6 @@ class Dataflows(Collection):
         if any(each.path[:1] == ("enabled",) for each in order.fields):
             updated = self._enable(updated.id, enabled=wanted)
         return updated
-
-    def _change(self, order: Order, keys: frozenset[str], row: Row) -> Row:
-        row = super()._change(order, keys, row)
-        key = when.template_key(row.get("scheduleParams"))
-        if key is None or "folderTemplate" in order.attributes or not _is_managed(order):
-            return row
-        # Left out of the schedule and still there: it was merged (not documented), so it is removed by itself.
-        patch = [{"op": "remove", "path": f"/scheduleParams/{key}"}]
-        id = str(row["id"])
-        self._client.change("PATCH", f"{self.path}/{segment(id)}", body=patch, etag=etag_of(row))
-        return self._shown(order, keys, row)
 
     def disable(self, id: str) -> Observed:
         """Stop the exports and keep the dataflow."""
@@ -274,11 +265,11 @@ class Dataflows(Collection):
             row = self._at_rest(id)
         return row
 
-    @staticmethod
-    def _schedule(order: Order, spelling: str = when.TEMPLATES[0]) -> dict[str, object]:
-        wanted = order.attributes.get("schedule")
-        assert isinstance(wanted, Mapping), "a manifest without a schedule is refused"
-        return when.sent(wanted, order.attributes.get("folderTemplate"), spelling)
+
+def _schedule_of(order: Order) -> Mapping[str, Value]:
+    wanted = order.attributes.get("schedule")
+    assert isinstance(wanted, Mapping), "a manifest without a schedule is refused"
+    return wanted
 
 
 def _spelling(order: Order, there: object) -> str:
@@ -289,12 +280,6 @@ def _spelling(order: Order, there: object) -> str:
     wanted = order.attributes.get("folderTemplate")
     was_sent = order.record is not None and wanted is not None and order.record.applied.get("folderTemplate") == wanted
     return when.TEMPLATES[1] if was_sent else when.TEMPLATES[0]
-
-
-def _is_managed(order: Order) -> bool:
-    """Whether a manifest has, or had, a folder template."""
-    applied = order.record.applied if order.record is not None else {}
-    return "folderTemplate" in order.attributes or "folderTemplate" in applied
 
 
 def _is_enabled(row: Row) -> Value:

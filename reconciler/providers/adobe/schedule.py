@@ -89,6 +89,10 @@ def _known_macros(template: str) -> str:
 # Unknown macros are not documented; they would end up in the names of folders.
 FolderTemplate = Annotated[str, AfterValidator(_known_macros)]
 
+# Files lie in such folders where no template is set (Export datasets; documented). That it may be written as a template
+# is inferred. It is sent where a manifest has a template no more: whether one that is left out goes is not documented.
+DEFAULT_TEMPLATE = "%DATASET_ID%/%EXPORT_TIME%"
+
 # The tutorial and Adobe's client spell it the first way, the API's document the second (contradictory): sent the first
 # way unless it is there the second way, read either way.
 TEMPLATES = ("foldernameTemplate", "folderNameTemplate")
@@ -107,14 +111,15 @@ def sent(schedule: Mapping[str, Value], template: Value, spelling: str = TEMPLAT
     return {**rhythm, **times, **folders}
 
 
-def replaced(there: object, wanted: Mapping[str, object], *, keeps_template: bool) -> dict[str, object]:
+def replaced(there: object, wanted: Mapping[str, object]) -> dict[str, object]:
     """
     `scheduleParams` to put in place of those that are there, complete: whether they are merged is not documented.
 
-    What others set there is sent back; a template counts among that when no manifest ever had one.
+    What others set there is sent back, a folder template included.
     """
     old = there if isinstance(there, Mapping) else {}
-    kept = {key: each for key, each in old.items() if key not in _OURS or (keeps_template and key in TEMPLATES)}
+    has_template = any(key in wanted for key in TEMPLATES)
+    kept = {key: each for key, each in old.items() if key not in _OURS or (key in TEMPLATES and not has_template)}
     return {**kept, **wanted}
 
 
