@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from threading import Lock
 from typing import Protocol
@@ -38,7 +39,7 @@ class AwsSource:
     """
     Reads through boto3 with whatever credentials the SDK finds.
 
-    The SDK's own settings count: profile, region, and `AWS_ENDPOINT_URL_SECRETSMANAGER` for another endpoint.
+    The SDK's own settings count: profile, region, and `AWS_ENDPOINT_URL_SECRETS_MANAGER` for another endpoint.
     """
 
     def __init__(self, settings: Aws) -> None:
@@ -114,6 +115,8 @@ class AwsSource:
         from botocore.config import Config  # noqa: PLC0415 - as above
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
 
+        # At its most talkative the SDK logs the answers themselves, values and all.
+        logging.getLogger("botocore.parsers").setLevel(logging.INFO)
         with self._making:
             if self._client is None:
                 config = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 4})

@@ -23,6 +23,9 @@ LATEST = "latest"
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _SAFE = (SafeRequest("GET", "/v1/projects/{}/secrets/{}/versions/{}"),)
+# "secretId: upper and lowercase letters, numerals, hyphen and underscore" (REST reference, projects.secrets.create;
+# certain). A project's id may be scoped by a domain: `example.com:exports`.
+_NAME = re.compile(r"projects/[a-z0-9.:-]+/secrets/[A-Za-z0-9_-]+")
 _VERSION = re.compile(r".*/versions/(?P<number>[0-9]+)")
 
 
@@ -67,9 +70,7 @@ class GcpSource:
 
     def _get(self, secret: Secret, verb: str) -> Reply:
         version = secret.version or LATEST
-        if not re.fullmatch(r"projects/[^/?#\s]+/secrets/[^/?#\s]+", secret.name) or not re.fullmatch(
-            r"[-A-Za-z0-9_]+", version
-        ):
+        if not _NAME.fullmatch(secret.name) or not re.fullmatch(r"[-A-Za-z0-9_]+", version):
             raise SecretUnavailable(
                 secret, f"`{secret}` names no secret there", "write `projects/PROJECT/secrets/SECRET`"
             )
