@@ -171,6 +171,15 @@ def test_functions_over_no_rows_give_one_row(stage: Stage) -> None:
     assert stage.selected({"columns": columns, "where": where}, dataset=WHO) == [[0, None, None]]
 
 
+def test_literals_are_columns_too(stage: Stage) -> None:
+    query = {"columns": [text("a"), number("1.5"), number("2")], "limit": {"limit": 1}}
+    reply = stage.execute(query, dataset=WHO)
+
+    assert reply.body["rows"] == [["a", 1.5, 2]]
+    assert reply.body["columns"] == ["a", "1.5", "2"]
+    assert [entry["type"] for entry in reply.body["metadata"]] == ["STRING", "DOUBLE", "DOUBLE"]
+
+
 def test_distinct_counts_each_value_once(stage: Stage) -> None:
     id = stage.emulator.create_dataset("twice", ["a"], [["x"], ["x"], ["y"], [None]])["id"]
 
@@ -198,6 +207,19 @@ def test_a_column_that_is_neither_grouped_nor_counted_fails(stage: Stage) -> Non
 
 def test_a_sum_of_words_fails(stage: Stage) -> None:
     assert stage.execute({"columns": [function("SUM", WORD)]}, dataset=WHO).status == 400
+
+
+@pytest.mark.parametrize("context", [{"dataControlContext": 1}, {"dataControlContext": {"filterGroupIds": 1}}])
+def test_a_context_that_names_no_policies_is_refused(stage: Stage, context: object) -> None:
+    assert stage.execute(query_of("n"), dataset=WHO, context=context).status == 400
+
+
+def test_text_that_is_not_unicode_is_refused(stage: Stage) -> None:
+    whole = b'{"query":{"columns":[{"exprType":"STRING_VALUE","value":"\\ud83d\\ude00"}]}}'
+    half = whole.replace(b"\\ude00", b"")
+
+    assert stage.call("POST", f"/api/query/v1/execute/{WHO}", raw=whole).body["rows"][0] == ["\U0001f600"]
+    assert stage.call("POST", f"/api/query/v1/execute/{WHO}", raw=half).status == 400
 
 
 def test_having_selects_groups(stage: Stage) -> None:
@@ -234,6 +256,12 @@ def test_a_count_over_an_inner_query_counts_its_rows(stage: Stage) -> None:
         {"columns": [N], "limit": {"limit": -1}},
         {"columns": [N], "groupByColumns": {}},
         {"columns": [number("many")]},
+        {"columns": [number("1e999999999")]},
+        {"columns": [{"exprType": "COLUMN"}]},
+        {"columns": [{"exprType": "STRING_VALUE", "value": 1}]},
+        {"columns": [{**function("COUNT", N), "distinct": "yes"}]},
+        {"columns": [N], "where": {"exprType": "IN", "leftExpr": N, "selectSet": [[1]]}},
+        {"columns": [N], "limit": {"offset": 1}},
     ],
 )
 def test_what_no_public_query_holds_is_refused(stage: Stage, query: JsonObject) -> None:

@@ -285,6 +285,13 @@ def test_those_a_dataset_is_shared_with_are_listed_by_name(stage: Stage) -> None
     assert (reply.body["totalUserCount"], reply.body["totalGroupCount"]) == (2, 1)
 
 
+def test_a_record_cannot_be_given_another_past_by_the_console(stage: Stage) -> None:
+    stage.emulator.touch(ORDERS, id="other", lastUpdated=1, versions=[], schemas=[])
+
+    assert dataset(stage)["lastUpdated"] == START
+    assert stage.call("GET", f"/api/data/v2/datasources/{ORDERS}/dataversions").body[0]["dataId"] == 1
+
+
 # Lists of datasets.
 
 
@@ -352,6 +359,34 @@ def test_the_console_answers_over_http_and_shows_no_token(stage: Stage) -> None:
 
     assert (made.status, changed.body["dataVersion"], changed.body["rows"]) == (201, 2, [{"a": "x"}, {"a": "y"}])
     assert TOKEN.encode() not in tokens.raw
+
+
+def test_the_console_changes_and_removes_what_it_made(stage: Stage) -> None:
+    console = stage.emulator
+    user = console.add_user()["id"]
+    console.share(ORDERS, user)
+    token = console.add_token(user, id=7)
+    console.edit("users", user, {"displayName": "Renamed"})
+    console.edit("buckets", "example-lake", {"region": "us-east-1"})
+    names = [
+        entry["name"] for entry in stage.call("GET", f"/api/data/v3/datasources/{ORDERS}/permissions").body["list"]
+    ]
+    console.edit("tokens", "7", {"expires": START})
+    console.remove("buckets", "example-lake-us")
+
+    assert names == ["Export Service", "Renamed"]
+    assert ask(stage, "GET", "/api/content/v2/users/me", token) == 401
+    assert console.objects("buckets") == [{"id": "example-lake", "region": "us-east-1"}]
+
+
+@pytest.mark.parametrize("collection", ["datasets", "policies", "users", "tokens", "exports", "buckets"])
+def test_the_console_says_what_it_does_not_find(stage: Stage, collection: str) -> None:
+    with pytest.raises(KeyError):
+        stage.emulator.edit(collection, "unknown", {})
+    with pytest.raises(KeyError):
+        stage.emulator.remove(collection, "unknown")
+    with pytest.raises(KeyError):
+        stage.emulator.share("unknown", 1)
 
 
 @pytest.mark.parametrize(

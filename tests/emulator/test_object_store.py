@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 from s3_server import FAR, FAR_REGION, LAKE, LAKE_REGION, PUBLIC, furnish, object_store
@@ -179,6 +180,14 @@ def test_a_store_that_has_stopped_cannot_be_reached_and_says_where() -> None:
     with pytest.raises(Rejected, match=store.endpoint) as caught:
         S3Uploads(store.endpoint).put(LAKE, "k", b"", access=keys, region=LAKE_REGION)
     assert caught.value.code == "EndpointConnectionError"
+
+
+def test_without_moto_the_start_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "moto.py").write_text("raise SystemExit")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with pytest.raises(RuntimeError, match=r"is `moto\[server,s3,iam,sts\]` installed"):
+        ObjectStore.start()
 
 
 def test_keys_show_in_no_text(store: ObjectStore) -> None:
