@@ -228,8 +228,6 @@ class Transport:
         arrived = False
         while True:
             self._wait_for_turn(call, arrived=arrived)
-            if not call.declared:
-                self._gate.admit(call.method, call.path)
             outcome = self._send(call)
             if isinstance(outcome, Reply):
                 if outcome.status == 429:
@@ -299,6 +297,8 @@ class Transport:
         pace: Pace | None = None
         try:
             with self._at_once:
+                if not call.declared:  # nothing stands between this and the sending, least of all a queue
+                    self._gate.admit(call.method, call.path)
                 began = time.monotonic()
                 outcome = self._exchange(call, watch)
                 seconds = time.monotonic() - began

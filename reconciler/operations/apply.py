@@ -99,7 +99,7 @@ def apply(
             stopping=lambda: workspace.stopping,
             parallelism=parallelism or workspace.project.parallelism,
         )
-        with workspace.writing():
+        with workspace.writing(journal.check):
             carried = carry_out(planned.plan, planned.decision.state.records, planned.snapshot, tools, run=run)
         remaining: tuple[Change, ...] = ()
         problems: tuple[Problem, ...] = ()

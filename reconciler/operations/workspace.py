@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from reconciler import providers
-from reconciler.backend import Backend, Holder
+from reconciler.backend import Backend, Holder, request_deadline
 from reconciler.engine.safety import Limits
 from reconciler.engine.shape import secrets
 from reconciler.operations.clock import Clock, SystemClock
@@ -19,7 +19,8 @@ from reconciler.operations.secret_places import fingerprints_of, places_of
 from reconciler.sdk import Catalog, Connection, Pace, SafeRequest, Session
 from reconciler.secrets import Policy, Resolver, SecretUnavailable
 from reconciler.specs import Loaded, Project, load, load_project
-from reconciler.transport import Exchange, Gate, Transport
+from reconciler.stores import StoreOptions
+from reconciler.transport import Exchange, Gate, Timeouts, Transport
 from reconciler.values import Mark, Problem, Secret, Severity
 
 
@@ -124,11 +125,17 @@ class Workspace:
     @cached_property
     def backend(self) -> Backend:
         """State, journal and lock of this project and environment."""
+        place = self.project.state
         return Backend.open(
-            self.project.state_url,
+            place.url,
             root=self.project.root,
             project=self.project.name,
             environment=self.project.environment,
+            options=StoreOptions(
+                endpoint=place.endpoint, region=place.region, encryption=place.encryption, kms_key=place.kms_key
+            ),
+            keep=place.keep,
+            lease=place.lease_seconds,
         )
 
     def holder(self, operation: str) -> Holder:
@@ -262,6 +269,7 @@ class Workspace:
             now=self.clock.now,
             sleep=self.clock.sleep,
             deadline=self.project.deadline_minutes * 60,
+            timeouts=self._timeouts(),
             at_once=min(self.project.parallelism, at_once),
             on_request=self._on_request,
         )
@@ -270,10 +278,19 @@ class Workspace:
         self._transports.append(transport)
         return transport
 
+    def _timeouts(self) -> Timeouts:
+        """A call that begins while the heartbeat is fresh is over before the lease; a folder's lock has no lease."""
+        usual = Timeouts()
+        if self.project.state.url.startswith("file:"):
+            return usual
+        longest = request_deadline(self.project.state.lease_seconds)
+        connect = min(usual.connect, longest / 4)
+        return Timeouts(connect=connect, read=min(usual.read, longest - connect), total=longest - connect)
+
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """While this lasts, requests that change something pass the gate."""
-        self.gate.open()
+    def writing(self, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """While this lasts, requests that change something pass the gate, unless `check` raises just before."""
+        self.gate.open(check)
         try:
             yield
         finally:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reconciler.sdk import Catalog, VendorSettings
 from reconciler.specs.merge import merged
-from reconciler.specs.project_file import ENVIRONMENT_KEYS, ProjectFile
+from reconciler.specs.project_file import ENVIRONMENT_KEYS, ProjectFile, StateFile
 from reconciler.specs.reader import MAX_BYTES, read
 from reconciler.specs.secret_settings import SecretsFile
 from reconciler.specs.translate import findings
@@ -53,6 +53,24 @@ class SecretPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatePlace:
+    """
+    Where the state lies and how it is kept there.
+
+    `keep` earlier states are kept beside the present one. The rest concerns buckets; what is not said there is left to
+    the cloud's own library, and `encryption` to the bucket.
+    """
+
+    url: str = "file://.reconciler/state"
+    endpoint: str | None = None
+    region: str | None = None
+    encryption: str | None = None
+    kms_key: str | None = None
+    keep: int = 9
+    lease_seconds: float = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """
     One project in one environment.
@@ -66,7 +84,7 @@ class Project:
     name: str
     environment: str = DEFAULT_ENVIRONMENT
     paths: tuple[str, ...] = ("specs/",)
-    state_url: str = "file://.reconciler/state"
+    state: StatePlace = StatePlace()
     vendors: Mapping[str, VendorSettings] = field(default_factory=dict)
     limits: Limits = Limits()
     secrets: SecretPolicy = SecretPolicy()
@@ -76,6 +94,11 @@ class Project:
     parallelism: int = 4
     deadline_minutes: float = 30.0
     reserved: frozenset[str] = frozenset({PROJECT_FILE})
+
+    @property
+    def state_url(self) -> str:
+        """Where the state lies."""
+        return self.state.url
 
 
 def find_project(start: pathlib.Path) -> pathlib.Path | None:
@@ -183,7 +206,7 @@ class _Reader:
             name=name,
             environment=chosen,
             paths=tuple(file.manifests),
-            state_url=file.state,
+            state=_place_of(file.state_file()),
             vendors=vendors,
             limits=Limits(
                 max_deletes=file.limits.max_deletes,
@@ -293,6 +316,7 @@ class _Reader:
                 self._say("outside-project", message, place(("overlays", position)))
             elif not path.is_file():
                 self._say("no-overlay", f"there is no file `{shown(overlay)}`", place(("overlays", position)))
+        self._check_state(file.state_file(), place)
         for position, type in enumerate(file.limits.accept_short):
             vendor, _, kind = type.partition("/")
             kinds = self.catalog.kinds(vendor) if vendor in self.catalog.names else {}
@@ -301,6 +325,18 @@ class _Reader:
                 help = did_you_mean(type, known, what="known kinds") or "write `vendor/Kind`"
                 at = place(("limits", "acceptShort", position))
                 self._say("unknown-kind", f"no kind is called `{shown(type)}`", at, help)
+
+    def _check_state(self, state: StateFile, place: Callable[[Path], Path]) -> None:
+        scheme = state.url.partition("://")[0]
+        unknown = {"file": ("endpoint", "region", "encryption", "kms_key", "lease_seconds"), "gs": _ONLY_S3}
+        for name in unknown.get(scheme, ()):
+            if name in state.model_fields_set:
+                key = StateFile.model_fields[name].alias or name
+                message = f"`{key}` says nothing about a state at `{scheme}://`"
+                self._say("invalid-value", message, place(("state", key)), "remove it", key=True)
+        if state.encryption == "AES256" and state.kms_key is not None:
+            message = "`encryption` cannot be `AES256` together with `kmsKey`"
+            self._say("invalid-value", message, place(("state", "encryption")), "write `aws:kms`, or remove the key")
 
     def _overlays(self) -> frozenset[str]:
         declared = self.written.get("environments")
@@ -317,6 +353,21 @@ class _Reader:
     def _say(self, code: str, message: str, path: Path, help: str | None = None, *, key: bool = False) -> None:
         mark = self.tree.mark(path, key=key) or self.tree.nearest(path)
         self.problems.append(Problem(code=code, message=message, mark=mark, help=help))
+
+
+_ONLY_S3 = ("region", "encryption")
+
+
+def _place_of(state: StateFile) -> StatePlace:
+    return StatePlace(
+        url=state.url,
+        endpoint=state.endpoint,
+        region=state.region,
+        encryption=state.encryption,
+        kms_key=state.kms_key,
+        keep=state.keep,
+        lease_seconds=state.lease_seconds,
+    )
 
 
 def _order(problem: Problem) -> tuple[Mark, str]:

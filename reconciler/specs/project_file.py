@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -35,19 +35,42 @@ class LimitsFile(_Model):
     ] = []
 
 
+_STATE_URL = r"^(file://.+|s3://[^/]+(/.*)?|gs://[^/]+(/.*)?)$"
+_STATE_URLS = "write `file://folder`, `s3://bucket/prefix` or `gs://bucket/prefix`"
+
+
+class StateFile(_Model):
+    """`state`, when there is more to say than where it lies."""
+
+    url: Annotated[str, Field(pattern=_STATE_URL, description=_STATE_URLS)]
+    endpoint: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^/@?#\s]+/?$",
+            description="another server that speaks S3 or Cloud Storage, such as `https://s3.example.com`",
+        ),
+    ] = None
+    region: Annotated[str | None, Field(pattern=r"^[a-z0-9-]+$", description="the bucket's region, at S3")] = None
+    encryption: Annotated[
+        Literal["AES256", "aws:kms", "aws:kms:dsse"] | None,
+        Field(description="how S3 encrypts what is stored; by default as the bucket says"),
+    ] = None
+    kms_key: Annotated[str | None, Field(min_length=1, description="the key to encrypt with, by its full name")] = None
+    keep: Annotated[int, Field(ge=0, le=1000, description="earlier states that are kept beside the present one")] = 9
+    lease_seconds: Annotated[
+        float, Field(ge=1, le=3600, description="how long a holder of the lock may be silent, in a bucket")
+    ] = 180.0
+
+
 class EnvironmentFile(_Model):
     """What may be said at the top of the file and again, instead of it, in an environment."""
 
     manifests: Annotated[list[str], Field(min_length=1, description="folders and files that hold manifests")] = [
         "specs/"
     ]
-    state: Annotated[
-        str,
-        Field(
-            pattern=r"^(file://.+|s3://[^/]+(/.*)?|gs://[^/]+(/.*)?)$",
-            description="write `file://folder`, `s3://bucket/prefix` or `gs://bucket/prefix`",
-        ),
-    ] = "file://.reconciler/state"
+    state: Annotated[Annotated[str, Field(pattern=_STATE_URL)] | StateFile, Field(description=_STATE_URLS)] = (
+        "file://.reconciler/state"
+    )
     vendors: Annotated[dict[str, dict[str, object]], Field(description="settings by vendor")] = {}
     limits: LimitsFile = LimitsFile()
     secrets: SecretsFile = SecretsFile()
@@ -61,6 +84,10 @@ class ProjectFile(EnvironmentFile):
     """The whole file with one environment laid over it."""
 
     project: Annotated[str, Field(description="the project's name, a DNS label")]
+
+    def state_file(self) -> StateFile:
+        """What is said of the state, also when it is only where it lies."""
+        return self.state if isinstance(self.state, StateFile) else StateFile(url=self.state)
 
     def name(self) -> str:
         """The project's name. Raises `ValueError` when it is none."""

@@ -273,4 +273,3 @@ class Play:
             if each.calling_until is not None and each.calling_until <= until:
                 each.calling_until = None
         self.now = until
-
