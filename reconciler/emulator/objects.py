@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -105,10 +105,14 @@ class ObjectStore:
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return Access(key=made["AccessKeyId"], secret=made["SecretAccessKey"])
 
-    def assume_role(self, session: str = "example", seconds: int = 3600) -> Access:
-        """Temporary keys of the role, for the user with the static ones."""
+    def assume_role(
+        self, session: str = "example", seconds: int = 3600, policy: Mapping[str, Any] | None = None
+    ) -> Access:
+        """Temporary keys of the role, for the user with the static ones; a session `policy` narrows what they may."""
         sts = self.client("sts", access=self.keys)
-        made = sts.assume_role(RoleArn=self.role_arn, RoleSessionName=session, DurationSeconds=seconds)["Credentials"]
+        narrowed = {} if policy is None else {"Policy": json.dumps(policy)}
+        answer = sts.assume_role(RoleArn=self.role_arn, RoleSessionName=session, DurationSeconds=seconds, **narrowed)
+        made = answer["Credentials"]
         return Access(key=made["AccessKeyId"], secret=made["SecretAccessKey"], session_token=made["SessionToken"])
 
     def expire(self, access: Access) -> None:

@@ -4,7 +4,7 @@ The process behind `ObjectStore`: moto's S3, STS and IAM with credentials enforc
 It has a process of its own because moto keeps one world per process, and because who enforces credentials does so
 for everybody in it. It prints one line of JSON when it answers requests and ends when its standard input does.
 Where moto is kinder than AWS it is made as strict: keys that are over, temporary keys without their token,
-anonymous callers, and requests signed for another region than the bucket's (AWS, "Error responses").
+session policies, anonymous callers, and requests signed for another region than the bucket's (AWS, "Error responses").
 """
 
 import json
@@ -81,6 +81,7 @@ class _Store:
         refusal = self._key_refused(signed[1], environ.get("HTTP_X_AMZ_SECURITY_TOKEN"))
         if refusal is None and signed[3] == "s3":
             refusal = self._region_refused(environ, bucket, key, signed[2])
+            refusal = refusal or self._session_refused(environ, bucket, key, signed[1])
         if refusal is not None:
             return _refuse(environ, start, *refusal)
         answer: Iterable[bytes] = self._app(environ, start)
@@ -105,6 +106,18 @@ class _Store:
         wrong = f"the region '{region}' is wrong; expecting '{known.region_name}'"
         message = f"The authorization header is malformed; {wrong}"
         return "400 Bad Request", "AuthorizationHeaderMalformed", message
+
+    def _session_refused(self, environ: _Environ, bucket: str, key: str, id: str) -> tuple[str, str, str] | None:
+        """A role that was assumed with a policy may do no more than both policies say."""
+        from moto.iam.access_control import IAMPolicy, PermissionResult  # noqa: PLC0415 - as above
+
+        role = next((role for role in self._sts.assumed_roles if role.access_key_id == id), None)
+        if role is None or not role.policy:
+            return None
+        action = _action_of(environ, key)
+        resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+        allowed = IAMPolicy(role.policy).is_action_permitted(action, resource)
+        return None if allowed is PermissionResult.PERMITTED else ("403 Forbidden", "AccessDenied", "Access Denied")
 
     def _anonymous(self, environ: _Environ, start: _Start, bucket: str, key: str) -> Iterable[bytes]:
         known = self._s3.buckets.get(bucket)
@@ -147,6 +160,16 @@ class _Handler(WSGIRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - as the library has it
         """Say nothing."""
+
+
+def _action_of(environ: _Environ, key: str) -> str:
+    """The right that a request for an object or a bucket needs, for the few that deliveries make."""
+    method, asked = environ["REQUEST_METHOD"], parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    if not key:
+        return "s3:GetBucketLocation" if "location" in asked else "s3:ListBucket"
+    if method == "DELETE":
+        return "s3:AbortMultipartUpload" if "uploadId" in asked else "s3:DeleteObject"
+    return "s3:GetObject" if method in ("GET", "HEAD") else "s3:PutObject"
 
 
 def _policy(statements: list[dict[str, Any]]) -> str:

@@ -100,6 +100,32 @@ def test_a_user_may_do_what_the_policy_says_and_no_more(store: ObjectStore) -> N
     assert location(store, writer) == "AccessDenied"
 
 
+def test_a_session_policy_narrows_what_the_role_may(store: ObjectStore) -> None:
+    # The policy that the reference recommends for the writer of an export (7.4).
+    writing = {
+        "Effect": "Allow",
+        "Action": ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+        "Resource": f"arn:aws:s3:::{LAKE}/domo/*",
+    }
+    asking = {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": f"arn:aws:s3:::{LAKE}"}
+
+    def narrowed(*statements: dict[str, object]) -> Access:
+        return store.assume_role(policy={"Version": "2012-10-17", "Statement": list(statements)})
+
+    assert put(store, narrowed(writing), key="domo/a") == ""
+    assert put(store, narrowed(writing), key="other/a") == "AccessDenied"
+    assert location(store, narrowed(writing)) == "AccessDenied"
+    assert location(store, narrowed(writing, asking)) == LAKE_REGION
+    assert location(store, narrowed(writing, asking), FAR) == "AccessDenied"
+    writer = store.client(region=LAKE_REGION, access=narrowed(writing))
+    with pytest.raises(Exception, match="403"):
+        writer.head_object(Bucket=LAKE, Key="domo/a")
+    with pytest.raises(Exception, match="AccessDenied"):
+        writer.delete_object(Bucket=LAKE, Key="domo/a")
+    with pytest.raises(Exception, match="AccessDenied"):
+        writer.list_objects_v2(Bucket=LAKE)
+
+
 def test_the_callers_identity_tells_a_role_from_a_user(store: ObjectStore) -> None:
     user = store.client("sts", access=store.keys).get_caller_identity()["Arn"]
     role = store.client("sts", access=store.assume_role("nightly")).get_caller_identity()["Arn"]
