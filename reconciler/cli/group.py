@@ -17,7 +17,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "plan": "Show what would change and why; sends no write.",
         "apply": "Do exactly the plan, then prove that nothing is left to do.",
         "destroy": "Delete what is managed.",
-        "import": "Bring an existing object under management.",
+        "import": "Bring existing objects under management.",
+        "dump": "Write manifests for what exists at the vendors.",
     },
     "Looking": {
         "show": "Show a saved plan or the state.",

@@ -462,3 +462,38 @@ def test_drift_that_cannot_be_read_is_a_failure_and_no_quiet(didomi: World) -> N
 
     assert "error[cannot-read]" in ended.stdout
     assert ended.stdout.splitlines()[-1] == "Drift: none in 0 objects that could be read."
+
+
+def test_what_exists_is_dumped_and_imported_and_the_plan_is_empty(didomi: World) -> None:
+    applied(didomi)
+    for each in ("lake", "archive"):
+        didomi.command("state", "rm", f"didomi/Destination/{each}")
+    didomi.command("state", "rm", "didomi/ExportConfig/daily")
+    for collection in ("destinations", "configs"):
+        for row in didomi.vendor.objects(collection):
+            didomi.vendor.emulator.edit(collection, row["id"], {"description": "Made by hand"})
+    didomi.write([])
+    written = didomi.command("dump", "--out-dir", "specs")
+    didomi.environ["RECONCILER_SECRET_CONSENT_ARCHIVE_KEY"] = "{}"
+    validated = didomi.command("validate")
+    didomi.vendor.forget_requests()
+    adopted = didomi.command("import", "--all")
+    planned = didomi.command("plan", "--detailed-exitcode")
+
+    expect(didomi, "dump.txt", written.stdout + written.stderr)
+    expect(didomi, "dump-destinations.yaml", (didomi.folder / "specs/didomi/Destination.yaml").read_text("utf-8"))
+    expect(didomi, "import-all.txt", adopted.stdout + adopted.stderr)
+    assert validated.returncode == planned.returncode == 0
+    assert didomi.vendor.writes() == ()
+
+
+def test_an_import_that_leaves_something_says_what_and_exits_with_4(didomi: World) -> None:
+    didomi.write(LAKE)
+    ended = didomi.command("import", "--all", expect=4)
+    misused = didomi.command("import", "--all", "didomi/Destination/lake", expect=64)
+
+    assert ended.stderr.startswith(
+        "didomi/Destination/lake: nothing at the vendor fits; `reconciler plan` would make it"
+    )
+    assert ended.stdout == "Import: 0 objects now managed, 1 manifest left.\n"
+    assert "write `import ADDRESS ID`, or `import --all`" in misused.stderr
