@@ -27,11 +27,11 @@ Query: TypeAlias = Sequence[tuple[str, str]]
 FLOW = "/data/foundation/flowservice"
 SANDBOXES = "/data/foundation/sandbox-management/sandboxes"
 
-_LISTS = ("connections", "sourceConnections", "targetConnections", "flows", "runs")
+_LISTS = ("connections", "sourceConnections", "targetConnections", "flows", "runs", "connectionSpecs")
 
 SAFE = (
     *(SafeRequest("GET", f"{FLOW}/{each}") for each in _LISTS),
-    *(SafeRequest("GET", f"{FLOW}/{each}/{{}}") for each in (*_LISTS, "connectionSpecs")),
+    *(SafeRequest("GET", f"{FLOW}/{each}/{{}}") for each in _LISTS),
     SafeRequest("GET", f"{FLOW}/connections/{{}}/test"),
     SafeRequest("GET", f"{FLOW}/connectionSpecs/{{}}/configs"),
     SafeRequest("GET", f"{SANDBOXES}/{{}}"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.providers.adobe.client import Client, Row
 from reconciler.providers.adobe.connection_specs import ConnectionSpecs, Fault, auth_faults, offered, target_faults
 from reconciler.providers.adobe.datasets import Datasets
-from reconciler.providers.adobe.destinations import DESTINATIONS
+from reconciler.providers.adobe.destinations import BY_SPEC, DESTINATIONS
 from reconciler.providers.adobe.mapping import within
 from reconciler.providers.adobe.source_connection import dataset_ids
 from reconciler.providers.adobe.target_connection import params
@@ -81,7 +81,7 @@ class Preflight:
     def _targets(self, changes: Sequence[Change], plan: Plan, snapshot: Snapshot) -> Iterator[Problem]:
         for change in changes:
             wanted = _wanted(change)
-            theirs = _destination_of_base(wanted.get("baseConnection"), plan, snapshot)
+            theirs = self._destination_of(wanted.get("baseConnection"), plan, snapshot)
             if theirs is not None and theirs != wanted.get("destination"):
                 yield Problem(
                     code="destination-mismatch",
@@ -93,6 +93,18 @@ class Preflight:
             spec = yield from self._spec(change)
             for fault in target_faults(spec, params(wanted)) if spec is not None else ():
                 yield _refused(change, fault, (fault.param,) if fault.param else ())
+
+    def _destination_of(self, base: Value, plan: Plan, snapshot: Snapshot) -> Value:
+        """The destination of an account, wanted or not managed here, when it is known."""
+        if isinstance(base, Ref):
+            wanted = next((each.resource for each in plan.changes if each.address == base.to and each.resource), None)
+            return wanted.attributes.get("destination") if wanted is not None else None
+        listed = next((each for each in snapshot.objects.get("adobe/BaseConnection", ()) if each.id == base), None)
+        if listed is not None:
+            return listed.attributes.get("destination")
+        row = self.client.row("/connections", base) if isinstance(base, str) else None
+        known = BY_SPEC.get(str(within(row, "connectionSpec", "id")))
+        return known.name if known is not None else None
 
     def _spec(self, change: Change) -> Generator[Problem, None, Row | None]:
         destination = DESTINATIONS.get(str(_wanted(change).get("destination")))
@@ -186,15 +198,6 @@ class Preflight:
         if isinstance(count, bool) or not isinstance(count, int):
             return len(self.client.rows("/flows", ("inheritedAttributes.properties.isDestinationFlow==true",)))
         return count
-
-
-def _destination_of_base(base: Value, plan: Plan, snapshot: Snapshot) -> Value:
-    """The destination of an account, wanted or unmanaged, when it is known."""
-    if isinstance(base, Ref):
-        wanted = next((each.resource for each in plan.changes if each.address == base.to and each.resource), None)
-        return wanted.attributes.get("destination") if wanted is not None else None
-    there = snapshot.objects.get("adobe/BaseConnection", ())
-    return next((each.attributes.get("destination") for each in there if each.id == base), None)
 
 
 def _refused(change: Change, fault: Fault, path: tuple[str, ...]) -> Problem:

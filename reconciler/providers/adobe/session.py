@@ -21,7 +21,6 @@ from reconciler.sdk import (
     CredentialsRefused,
     Handler,
     PermissionRefused,
-    Refused,
     Run,
     Session,
     VendorError,
@@ -114,11 +113,7 @@ class AdobeSession(Session):
 
 
 def _of_sandbox(error: VendorError) -> Check:
-    """The sandbox's own route is another service: that it cannot be asked does no harm by itself."""
-    well = not isinstance(error, PermissionRefused | Refused) or error.status == 403
-    return Check(
-        subject="sandbox",
-        well=well,
-        detail=error.message,
-        help=None if well else "check `sandbox`; names are all lower-case",
-    )
+    """The sandbox's own route is another service: that we may not ask it does no harm by itself."""
+    well = error.status == 403
+    help = None if well else "check `sandbox`; names are all lower-case"
+    return Check(subject="sandbox", well=well, detail=error.message, help=help)
