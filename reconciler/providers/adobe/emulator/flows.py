@@ -170,7 +170,15 @@ class Flows(Entities):
             "transformations": [],
             "scheduleParams": schedule,
         }
-        return self.begun({**defaults, **row}, "create", (), done=True)
+        schedule |= row.get("scheduleParams", {})
+        return self.begun({**defaults, **row, "scheduleParams": schedule}, "create", (), done=True)
+
+    def edit(self, id: str, changes: JsonObject) -> JsonObject | None:
+        """As all entities; of a schedule, only what is named changes."""
+        old = self.table.get(id)
+        if old is not None and "scheduleParams" in changes:
+            changes = {**changes, "scheduleParams": {**old["scheduleParams"], **changes["scheduleParams"]}}
+        return super().edit(id, changes)
 
     # What a flow shows.
 

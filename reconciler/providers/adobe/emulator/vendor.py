@@ -178,7 +178,9 @@ class Adobe(Emulator):
 
     def error(self, status: int, message: str | None = None) -> Answer:
         """An error in Adobe's shape."""
-        return any_error(status, message, self.world.switches, self.world.ids.uuid())
+        # Scripted faults ask from outside the lock, and ids are drawn within it.
+        with self.world.lock:
+            return any_error(status, message, self.world.switches, self.world.ids.uuid())
 
     def happen(self) -> None:
         """Changes that settle, deletions that end, runs, and files that vanish."""
