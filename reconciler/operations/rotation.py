@@ -176,7 +176,7 @@ def told(plan: Plan, secrets: Secrets, snapshot: Snapshot) -> Plan:
         name, why = min(secrets.unchecked.items())
         count = len(secrets.unchecked)
         rest = f", and {count - 1} more" if count > 1 else ""
-        notes.append(f"rotation not checked: what a secret is cannot be read here: {why} (`{name}`{rest})")
+        notes.append(f"rotation not checked: {why} (`{name}`{rest})")
     return replace(plan, changes=changes, notes=tuple(notes))
 
 

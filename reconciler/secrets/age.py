@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reconciler.secrets.entries import entry_of_text
+from reconciler.secrets.entries import decoded, entry_of_text, raised, without_line_break
 from reconciler.secrets.errors import SecretUnavailable
 from reconciler.secrets.places import Age, Found
 from reconciler.values import Secret
@@ -29,22 +29,27 @@ class AgeSource:
             raise SecretUnavailable(
                 secret, "reading a file of age needs the extra `age`", "run `pip install 'reconciler[age]'`"
             ) from None
+        return raised(self._opened(secret, age, pyrage.decrypt))
+
+    def _opened(
+        self, secret: Secret, age: Age, decrypt: Callable[[bytes, Sequence[object]], bytes]
+    ) -> Found | SecretUnavailable:
         content = self._content(secret, age)
         identities = _identities(self._reveal(age.identity))
         if not identities:
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret,
                 f"`{age.identity}` holds no identity of age",
                 "it begins with `AGE-SECRET-KEY-1`, or is a private key of SSH without a passphrase",
             )
-        text = _opened(pyrage.decrypt, content, identities)
+        text = _text(decrypt, content, identities)
         if text is None:
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret,
                 f"the file `{age.path}` cannot be opened with the identity in `{age.identity}`, or holds no text",
                 "encrypt it for that identity",
             )
-        return Found(entry_of_text(secret, text))
+        return entry_of_text(secret, text)
 
     def _content(self, secret: Secret, age: Age) -> bytes:
         try:
@@ -74,14 +79,12 @@ def _identities(text: str) -> Sequence[object]:
         return []
 
 
-def _opened(
+def _text(
     decrypt: Callable[[bytes, Sequence[object]], bytes], content: bytes, identities: Sequence[object]
 ) -> str | None:
-    """None rather than an error, which would carry the bytes that it complains about."""
     from pyrage import DecryptError  # noqa: PLC0415 - an extra
 
     try:
-        text = decrypt(content, identities).decode()
-    except (DecryptError, UnicodeDecodeError):
+        return without_line_break(decoded(decrypt(content, identities)))
+    except DecryptError:
         return None
-    return text.removesuffix("\n")

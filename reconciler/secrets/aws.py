@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Protocol
 
-from reconciler.secrets.entries import entry_of_text
+from reconciler.secrets.entries import decoded, entry_of_text, raised
 from reconciler.secrets.errors import SecretUnavailable
 from reconciler.secrets.places import Aws, Found
 from reconciler.values import Secret
@@ -75,19 +75,19 @@ class AwsSource:
 
     def read(self, secret: Secret) -> Found:
         """The value of the version that the reference means."""
+        return raised(self._answered(secret))
+
+    def _answered(self, secret: Secret) -> Found | SecretUnavailable:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
         try:
             answer = self._value(secret)
         except ClientError as error:
-            raise _refused(secret, _code(error)) from None
+            return _refused(secret, _code(error))
         except BotoCoreError as error:
-            raise _unreached(secret, error) from None
-        text = _text(answer)
-        if text is None:
-            raise SecretUnavailable(secret, f"`{secret}` is no UTF-8 text", "store the secret as text")
+            return _unreached(secret, error)
         id = answer.get("VersionId")
-        return Found(entry_of_text(secret, text), id if isinstance(id, str) else None)
+        return entry_of_text(secret, _text(answer), id if isinstance(id, str) else None)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -159,13 +159,9 @@ def _unreached(secret: Secret, error: Exception) -> SecretUnavailable:
 
 
 def _text(answer: Mapping[str, object]) -> str | None:
-    """None rather than an error, which would carry the bytes that it complains about."""
     # "If the secret value was originally provided as binary data, then this field is omitted" (API reference,
     # GetSecretValue, `SecretString`; certain).
     text, content = answer.get("SecretString"), answer.get("SecretBinary")
     if isinstance(text, str):
         return text
-    try:
-        return content.decode() if isinstance(content, bytes) else None
-    except UnicodeDecodeError:
-        return None
+    return decoded(content) if isinstance(content, bytes) else None

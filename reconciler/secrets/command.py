@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.secrets.entries import entry_of_text
+from reconciler.secrets.entries import decoded, entry_of_text, raised, without_line_break
 from reconciler.secrets.errors import SecretUnavailable
 from reconciler.secrets.places import Command, Found
 from reconciler.values import Secret
@@ -25,15 +25,20 @@ class CommandSource:
 
     def read(self, secret: Secret, command: Command) -> Found:
         """What it printed, without one trailing line break."""
-        printed = self._printed(secret, command)
-        text = _text(printed)
-        if text is None:
-            raise SecretUnavailable(
-                secret, f"the command of `{secret.name}` printed no UTF-8 text", "have it print the secret as text"
-            )
-        return Found(entry_of_text(secret, text))
+        return raised(self._said(secret, command))
 
-    def _printed(self, secret: Secret, command: Command) -> bytes:
+    def _said(self, secret: Secret, command: Command) -> Found | SecretUnavailable:
+        printed = self._printed(secret, command)
+        if isinstance(printed, SecretUnavailable):
+            return printed
+        text = without_line_break(decoded(printed))
+        if text is not None:
+            return entry_of_text(secret, text)
+        return SecretUnavailable(
+            secret, f"the command of `{secret.name}` printed no UTF-8 text", "have it print the secret as text"
+        )
+
+    def _printed(self, secret: Secret, command: Command) -> bytes | SecretUnavailable:
         try:
             # What it says on stderr is dropped: programs that handle secrets have been known to quote them.
             ended = subprocess.run(  # noqa: S603 - the words stand in the project file, and no shell reads them
@@ -47,32 +52,21 @@ class CommandSource:
                 check=False,
             )
         except OSError as error:
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret,
                 f"the command of `{secret.name}` cannot be run ({error.strerror})",
                 f"install `{command.words[0]}` where this runs, or correct `secrets.named`",
-            ) from None
+            )
         except subprocess.TimeoutExpired:
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret,
                 f"the command of `{secret.name}` did not end within {self._longest:g} seconds",
                 "run it by hand to see what it waits for",
-            ) from None
+            )
         if ended.returncode != 0:
-            code = ended.returncode
-            del ended
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret,
-                f"the command of `{secret.name}` ended with exit code {code}",
+                f"the command of `{secret.name}` ended with exit code {ended.returncode}",
                 "run it by hand to see why",
             )
         return ended.stdout
-
-
-def _text(content: bytes) -> str | None:
-    """None rather than an error, which would carry the bytes that it complains about."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return None
-    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text

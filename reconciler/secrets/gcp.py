@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from reconciler.sdk import Reply, SafeRequest, VendorError
-from reconciler.secrets.entries import entry_of_text
+from reconciler.secrets.entries import decoded, entry_of_text, raised
 from reconciler.secrets.errors import SecretUnavailable
 from reconciler.secrets.places import Found, Gcp, Reach, Reading
 from reconciler.values import Secret
@@ -57,30 +57,36 @@ class GcpSource:
 
     def read(self, secret: Secret) -> Found:
         """The value of the version that the reference means."""
-        reply = self._get(secret, ":access")
-        fields = _fields(secret, reply)
+        return raised(self._answered(secret))
+
+    def _answered(self, secret: Secret) -> Found | SecretUnavailable:
+        fields = _fields(secret, self._get(secret, ":access"))
         payload = fields.get("payload")
-        text = _decoded(payload.get("data", "")) if isinstance(payload, dict) else None
-        if text is None:
-            raise SecretUnavailable(secret, f"`{secret}` is no UTF-8 text", "store the secret as text")
-        return Found(entry_of_text(secret, text), _number(fields))
+        text = _text(payload.get("data", "")) if isinstance(payload, dict) else None
+        return entry_of_text(secret, text, _number(fields))
 
     def close(self) -> None:
         """Connections belong to who opened them."""
 
     def _get(self, secret: Secret, verb: str) -> Reply:
+        found = self._asked(secret, verb)
+        if isinstance(found, SecretUnavailable):
+            raise found
+        return found
+
+    def _asked(self, secret: Secret, verb: str) -> Reply | SecretUnavailable:
         version = secret.version or LATEST
         if not _NAME.fullmatch(secret.name) or not re.fullmatch(r"[-A-Za-z0-9_]+", version):
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret, f"`{secret}` names no secret there", "write `projects/PROJECT/secrets/SECRET`"
             )
         headers = {"Authorization": f"Bearer {self._token(secret)}"}
         try:
             return self._reached().request("GET", f"/v1/{secret.name}/versions/{version}{verb}", headers=headers)
         except VendorError as error:
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret, f"Google Secret Manager cannot be asked: {error.message}", "check the network and try again"
-            ) from None
+            )
 
     def _reached(self) -> Reading:
         with self._making:
@@ -134,9 +140,9 @@ def _number(fields: dict[str, object]) -> str | None:
     return found["number"] if found else None
 
 
-def _decoded(data: object) -> str | None:
-    """None rather than an error, which would carry the bytes that it complains about."""
+def _text(data: object) -> str | None:
+    """None rather than an error, which would carry what it complains about."""
     try:
-        return base64.b64decode(str(data), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return decoded(base64.b64decode(str(data), validate=True))
+    except binascii.Error:
         return None

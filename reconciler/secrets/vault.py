@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from reconciler.sdk import Reply, SafeRequest, VendorError
-from reconciler.secrets.entries import entry
+from reconciler.secrets.entries import entry, raised
 from reconciler.secrets.errors import SecretUnavailable
 from reconciler.secrets.places import Found, Reach, Reading, Vault
 from reconciler.values import Secret
@@ -46,19 +46,28 @@ class VaultSource:
         """The entry of the version that the reference means."""
         if secret.key is None:
             raise SecretUnavailable(secret, f"`{secret}` names no entry", "add `key`: a secret in Vault has entries")
+        return raised(self._answered(secret))
+
+    def _answered(self, secret: Secret) -> Found | SecretUnavailable:
         data = _data(secret, self._get(secret, "data"))
         entries, metadata = data.get("data"), data.get("metadata")
         if not isinstance(entries, dict) or not isinstance(metadata, dict):
             # A deleted or destroyed version answers 404 with metadata and `data: null` (KV v2 API, "Read secret
             # version"; the status is what servers do, the page does not say it).
-            raise _absent(secret)
+            return _absent(secret)
         number = metadata.get("version")
-        return Found(entry(secret, entries), str(number) if isinstance(number, int) else None)
+        return entry(secret, entries, str(number) if isinstance(number, int) else None)
 
     def close(self) -> None:
         """Connections belong to who opened them."""
 
     def _get(self, secret: Secret, what: str) -> Reply:
+        found = self._asked(secret, what)
+        if isinstance(found, SecretUnavailable):
+            raise found
+        return found
+
+    def _asked(self, secret: Secret, what: str) -> Reply | SecretUnavailable:
         mount, path = self._split(secret)
         headers = {"X-Vault-Token": self._token(secret)}
         if self._settings.namespace is not None:
@@ -67,9 +76,9 @@ class VaultSource:
         try:
             return self._reached().request("GET", f"/v1/{mount}/{what}/{path}", query=query, headers=headers)
         except VendorError as error:
-            raise SecretUnavailable(
+            return SecretUnavailable(
                 secret, f"Vault cannot be asked: {error.message}", "check `secrets.vault.address` and the server"
-            ) from None
+            )
 
     def _token(self, secret: Secret) -> str:
         token = self._reveal(self._settings.token)
