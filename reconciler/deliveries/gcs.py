@@ -149,9 +149,14 @@ class GcsSource:
             return True
 
     def _found(self, key: str) -> Any:  # noqa: ANN401 - the library has no types
-        with self._explained(key):
-            blob = self._bucket().blob(self._location.prefix + key)
-            blob.reload(timeout=_TIMEOUTS, retry=_patiently())
+        try:
+            with self._explained(key):
+                blob = self._bucket().blob(self._location.prefix + key)
+                blob.reload(timeout=_TIMEOUTS, retry=_patiently())
+        except NotThere:
+            # Both are 404, and only the words of the answer differ; the list says which it is.
+            next(self.list("\x7f"), None)
+            raise
         return _pinned(self._bucket(), blob)
 
     def _piece(self, key: str, blob: Any, start: int, end: int) -> bytes:  # noqa: ANN401 - as above
@@ -229,9 +234,8 @@ class GcsSource:
         network = "check the network and the endpoint"
         try:
             yield
-        except refused.NotFound as error:
-            # "The specified bucket does not exist." against "No such object: …": both are 404 (seen 2026-11).
-            if place or "bucket does not exist" in str(error):
+        except refused.NotFound:
+            if place:
                 raise PlaceMissing(self.where(), "there is no such bucket", "check its name") from None
             raise NotThere(where, "there is no such object", "check the name") from None
         except refused.RetryError:

@@ -73,8 +73,8 @@ class S3Source:
                 found = self._client().head_object(**self._named(key))
         except NotThere:
             # The answer to HEAD has no body, so a missing bucket looks like a missing object (API, HeadObject).
-            with self._explained(""):
-                self._client().head_bucket(Bucket=self._location.bucket)
+            # A list says which, and unlike HEAD of a bucket it is allowed where the requester pays.
+            self._look()
             raise
         told = {name: str(found[field]) for field, name in _METADATA.items() if field in found}  # type: ignore[literal-required]  # the answer is a mapping
         return Delivered(
@@ -106,6 +106,7 @@ class S3Source:
 
     def posture(self) -> Posture:
         """See `Source.posture`; needs s3:GetBucketPublicAccessBlock, GetBucketPolicyStatus and GetBucketAcl."""
+        self._look()
         stranger = S3Source(
             self._location,
             S3Access(anonymous=True, endpoint=self._access.endpoint, region=self._access.region),
@@ -125,6 +126,13 @@ class S3Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _look(self) -> None:
+        """Raises `PlaceMissing` for a missing bucket, and what else stands in the way of its list."""
+        with self._explained(""):
+            self._client().list_objects_v2(
+                Bucket=self._location.bucket, Prefix=self._location.prefix, MaxKeys=1, **self._paying()
+            )
 
     def _open(self, key: str, position: int, etag: str | None) -> Opened:
         wanted: dict[str, Any] = {}

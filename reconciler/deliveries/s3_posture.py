@@ -48,13 +48,10 @@ def posture_of(
                         return _NONE
                     raise
         except SourceError as error:
-            if error.code == "place-missing":
-                raise
             unknown.append(f"{what}: {error.reason}")
             return None
 
-    with explained(""):
-        region = client().head_bucket(**bucket).get("BucketRegion")
+    region = asked("region", lambda: client().head_bucket(**bucket).get("BucketRegion"))
     blocked = asked(
         "public access block",
         lambda: all(
@@ -84,7 +81,7 @@ def posture_of(
         listed_by_anyone=_is_listed(stranger, unknown),
         encryption=how,
         encryption_key=key,
-        region=region,
+        region=region if isinstance(region, str) else None,
         unknown=tuple(unknown),
     )
 

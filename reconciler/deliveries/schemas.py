@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from reconciler.deliveries.paths import Place
@@ -85,26 +85,66 @@ def unknown_keys(document: Mapping[str, Any]) -> Callable[[Any], Iterator[Place]
     Objects that the schema leaves open (no `properties`, or `additionalProperties` with a schema) are not looked into
     for names, only below. Follows `$ref` within the document, `items`, and the branches of `allOf` and `anyOf`.
     """
+    shape = _Shape(document, (document,), {})
 
-    def walk(value: Any, schemas: list[Any], at: Place) -> Iterator[Place]:  # noqa: ANN401 - JSON
-        known = [each for schema in schemas for each in _branches(document, schema)]
+    def walk(value: Any, shape: _Shape, at: Place) -> Iterator[Place]:  # noqa: ANN401 - JSON
         if isinstance(value, list):
-            inner = [each["items"] for each in known if isinstance(each.get("items"), dict)]
-            for number, each in enumerate(value if inner else ()):
-                yield from walk(each, inner, (*at, number))
-        elif isinstance(value, dict):
-            named = [each["properties"] for each in known if "properties" in each]
-            rest = [
-                each["additionalProperties"] for each in known if isinstance(each.get("additionalProperties"), dict)
-            ]
+            inner = shape.items
+            if inner is not None:
+                for number, each in enumerate(value):
+                    if isinstance(each, dict | list):
+                        yield from walk(each, inner, (*at, number))
+        elif isinstance(value, dict) and not shape.is_open:
             for key, each in value.items():
-                below = [names[key] for names in named if key in names] or rest
-                if below:
-                    yield from walk(each, below, (*at, key))
-                elif named:
+                below = shape.below(key)
+                if below is None:
                     yield (*at, key)
+                elif isinstance(each, dict | list):
+                    yield from walk(each, below, (*at, key))
 
-    return lambda record: walk(record, [document], ())
+    return lambda record: walk(record, shape, ())
+
+
+class _Shape:
+    """What one or several schemas together name below a value; made once for each place of the schema."""
+
+    def __init__(
+        self, document: Mapping[str, Any], schemas: tuple[Any, ...], known: dict[tuple[int, ...], _Shape]
+    ) -> None:
+        self._document = document
+        self._known = known
+        known[tuple(map(id, schemas))] = self
+        branches = [each for schema in schemas for each in _branches(document, schema)]
+        self._items = [each["items"] for each in branches if isinstance(each.get("items"), dict)]
+        self._named = [each["properties"] for each in branches if "properties" in each]
+        self._rest = [
+            each["additionalProperties"] for each in branches if isinstance(each.get("additionalProperties"), dict)
+        ]
+        self._below: dict[str, _Shape | None] = {}
+        self.is_open = not self._named and not self._rest
+
+    @cached_property
+    def items(self) -> _Shape | None:
+        """The shape of a list's items, where they have one."""
+        return self._of(self._items) if self._items else None
+
+    def below(self, key: str) -> _Shape | None:
+        """The shape of a key's value; None when nobody names the key."""
+        if key in self._below:
+            return self._below[key]
+        named = [names[key] for names in self._named if key in names]
+        if not named:
+            return self._others  # not remembered: such keys are data, and there may be millions
+        self._below[key] = self._of(named)
+        return self._below[key]
+
+    @cached_property
+    def _others(self) -> _Shape | None:
+        return self._of(self._rest) if self._rest else None
+
+    def _of(self, schemas: list[Any]) -> _Shape:
+        found = self._known.get(tuple(map(id, schemas)))
+        return found if found is not None else _Shape(self._document, tuple(schemas), self._known)
 
 
 def _branches(document: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - JSON

@@ -142,6 +142,14 @@ class SftpSource:
             elif key.startswith(prefix) and stat.S_ISREG(named[name].st_mode or 0):
                 yield _described(key, named[name])
 
+    def _is_there(self) -> bool:
+        """Whether the folder of the location is there, asked when something in it is not."""
+        try:
+            self._sftp().stat(self._path(""))
+        except OSError:
+            return False
+        return True
+
     def _path(self, key: str) -> str:
         base = self._location.path.rstrip("/")
         path = f"{base}/{key}".rstrip("/") if base or self._location.path.startswith("/") else key.rstrip("/")
@@ -223,7 +231,7 @@ class SftpSource:
         except (paramiko.AuthenticationException, paramiko.PasswordRequiredException):
             raise NotAllowed(self.where(), "signing in was refused", sign_in) from None
         except FileNotFoundError:
-            if not key:
+            if not key or not self._is_there():
                 raise PlaceMissing(self.where(), "there is no such folder", "check the path") from None
             raise NotThere(where, "there is no such file", "check the name") from None
         except PermissionError:

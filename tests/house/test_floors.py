@@ -27,14 +27,21 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "backend": ({"stores", "engine", "sdk", "values"}, {"msgspec"}),
     "transport": ({"sdk", "values"}, {"urllib3"}),
     "secrets": ({"transport", "sdk", "values"}, {"boto3", "botocore", "google", "pyrage"}),
+    "deliveries": (
+        {"sdk", "engine", "values"},
+        {
+            "boto3", "botocore", "google", "obstore", "paramiko", "duckdb",
+            "msgspec", "jsonschema", "jsonschema_rs", "distributed", "mypy_boto3_s3",
+        },
+    ),
     "providers": (
-        {"transport", "sdk", "values"},
+        {"transport", "deliveries", "sdk", "values"},
         {"pydantic", "pydantic_core", "jsonschema", "boto3", "botocore", "duckdb"},
     ),
     "reports": ({"engine", "sdk", "values"}, set()),
     "operations": (
         {
-            "specs", "stores", "backend", "secrets", "transport", "providers", "reports",
+            "specs", "stores", "backend", "secrets", "transport", "providers", "reports", "deliveries",
             "engine", "sdk", "values", "emulator",
         },
         set(),
@@ -46,7 +53,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
 }  # fmt: skip
 
-CLOUDS = {"boto3", "botocore", "google", "obstore", "paramiko", "deepdiff", "networkx", "jinja2", "duckdb", "moto", "jsonschema"}
+CLOUDS = {
+    "boto3", "botocore", "google", "obstore", "paramiko", "deepdiff", "networkx", "jinja2", "duckdb", "moto", "jsonschema",
+    "jsonschema_rs", "distributed",
+}  # fmt: skip
 
 
 def modules() -> list[str]:
