@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from domo_scene import Knob, Scene, knobs
 from s3_server import furnish, object_store
 from world import World
@@ -28,7 +29,13 @@ def store(_served: ObjectStore) -> ObjectStore:
     return _served
 
 
-@pytest.fixture(params=list(knobs()), ids=str)
+def _knobs() -> Iterator[ParameterSet]:
+    """What everybody runs, and what only the thorough run does: there are a thousand of them."""
+    for each in knobs():
+        yield pytest.param(each, id=str(each), marks=() if each.switch is None else pytest.mark.slow)
+
+
+@pytest.fixture(params=list(_knobs()))
 def knob(request: pytest.FixtureRequest) -> Knob:
     """Each position of each switch that has two."""
     assert isinstance(request.param, Knob)

@@ -59,7 +59,7 @@ def knobs() -> Iterator[Knob]:
             yield Knob(name, switch.positions[1], words.get(name, {}))
 
 
-def manifest(name: str = "orders", **changes: object) -> dict[str, Any]:
+def manifest(name: str = "orders", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """A manifest that exports two columns of the orders; `changes` replace what its `spec` says."""
     spec: dict[str, object] = {
         "dataset": {"id": ORDERS, "expectName": "orders_daily"},
@@ -104,6 +104,10 @@ class Scene:
         if knob.switch is not None:
             self.vendor.switch(**{knob.switch: knob.position})
         self.vendor.words.update(knob.words)
+        # The query engine has known the dataset for long.
+        world.later()
+        if isinstance(self.domo.drop, MemoryDrop):
+            self.domo.drop.objects.clear()
         if store is not None:
             world.environ["RECONCILER_SECRET_AWS_KEY"] = store.keys.key
             world.environ["RECONCILER_SECRET_AWS_SECRET"] = store.keys.secret
@@ -183,7 +187,8 @@ def rows_of(content: bytes) -> list[list[str]]:
 
 def only(run: Run) -> Change:
     """The one change of a plan."""
-    (change,) = run.changes_to_make
+    changes: tuple[Change, ...] = run.changes_to_make
+    (change,) = changes
     return change
 
 

@@ -126,7 +126,9 @@ class Client:
         reply = self.send("GET", path, query=[("includeHidden", "false")])
         tables = reply.body.get("tables") if isinstance(reply.body, Mapping) else None
         if reply.status == 200 and isinstance(tables, list) and tables and isinstance(tables[0], Mapping):
-            return _columns(tables[0].get("columns"), f"GET {path}")
+            found = _columns(tables[0].get("columns"), f"GET {path}")
+            if found:  # the engine learns of a new dataset a while after it is stored (documented)
+                return found
         path = f"/api/data/v2/datasources/{_segment(id)}/schemas/latest"
         row = self._object(self.send("GET", path), f"GET {path}")
         schema = row.get("schema")

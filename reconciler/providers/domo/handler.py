@@ -35,6 +35,8 @@ from reconciler.values import Document, Observed, Problem, Record, Resource, Sec
 _PAUSE = 2.0
 """Seconds between two looks at an export that must end first."""
 
+_UNLISTED_LOOKS = 15
+
 _REMEMBERED = 20
 """How many earlier exports of a manifest are known again when Domo gives one back."""
 
@@ -397,9 +399,11 @@ class Exports(Handler):
     def _after_our_own(self, dataset: str) -> None:
         """Wait for an export of the same dataset that this run has started: Domo runs one at a time (documented)."""
         ours = {id for id, each in self._begun.items() if each.dataset == dataset}
-        for _ in range(_LOOKS if ours else 0):
-            active = [each.id for each in self._fresh(dataset) if each.id in ours and each.phase is Phase.ACTIVE]
-            if not active:
+        for look in range(_LOOKS if ours else 0):
+            phases = {each.id: each.phase for each in self._fresh(dataset)}
+            # The list may show a new export a while later, and old ones no more (both undocumented).
+            unlisted = Phase.ACTIVE if look < _UNLISTED_LOOKS else Phase.SUCCEEDED
+            if all(phases.get(id, unlisted) is not Phase.ACTIVE for id in ours):
                 return
             self._client.sleep(_PAUSE)
 
