@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias
 from reconciler.engine.diff import covered
 from reconciler.engine.records import ignored_paths
 from reconciler.engine.shape import Shape, by_key, secrets, shape_of
+from reconciler.operations.secret_places import FINGERPRINT_KEY
 from reconciler.secrets import SecretUnavailable, as_written, joined, rotated, same_value
 from reconciler.values import (
     Action,
@@ -106,7 +107,7 @@ def look_at(
         asked.check_fingerprints()
     except SecretUnavailable as missing:
         with_fingerprint = False
-        unchecked["secrets.fingerprint.key"] = missing.message
+        unchecked[FINGERPRINT_KEY] = missing.message
 
     def ask(question: tuple[Secret, Secret | None]) -> Secret | SecretUnavailable:
         try:

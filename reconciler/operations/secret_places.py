@@ -7,6 +7,9 @@ from reconciler.specs import SecretsFile, secret_of
 from reconciler.specs.tree import Node
 from reconciler.values import Secret
 
+FINGERPRINT_KEY = "secrets.fingerprint.key"
+"""Where the key of fingerprints stands in the project file."""
+
 
 def places_of(file: SecretsFile) -> Places:
     """How places that need more than a name are reached."""
@@ -42,7 +45,7 @@ def references_of(file: SecretsFile) -> dict[str, Secret]:
     if file.vault is not None:
         found["secrets.vault.token"] = _reference(file.vault.token)
     if file.fingerprint is not None:
-        found["secrets.fingerprint.key"] = _reference(file.fingerprint.key)
+        found[FINGERPRINT_KEY] = _reference(file.fingerprint.key)
     return found
 
 

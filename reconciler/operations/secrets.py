@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.engine.shape import secrets
 from reconciler.operations.rotation import AT_ONCE
-from reconciler.operations.secret_places import references_of
+from reconciler.operations.secret_places import FINGERPRINT_KEY, references_of
 from reconciler.operations.workspace import Workspace
 from reconciler.sdk import VendorSettings
 from reconciler.secrets import SecretUnavailable
@@ -51,17 +51,17 @@ def check_secrets(workspace: Workspace) -> tuple[Checked, ...]:
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="secrets") as pool:
         found = tuple(pool.map(check, used.items()))
-    return (*found, *_check_fingerprints(workspace, found))
-
-
-def _check_fingerprints(workspace: Workspace, found: tuple[Checked, ...]) -> Iterator[Checked]:
-    """A key of fingerprints that can be read may still be too short."""
     try:
         workspace.check_fingerprints()
-    except SecretUnavailable as missing:
-        if all(each.missing is None for each in found if each.secret == missing.secret):
-            place = ("secrets.fingerprint.key",)
-            yield Checked(secret=missing.secret, used_by=place, missing=missing.message, help=missing.help)
+    except SecretUnavailable as unfit:
+        # It can be had, and may still be too short.
+        return tuple(
+            replace(each, missing=unfit.message, help=unfit.help)
+            if FINGERPRINT_KEY in each.used_by and each.missing is None
+            else each
+            for each in found
+        )
+    return found
 
 
 def _references(workspace: Workspace) -> Iterator[tuple[str, Secret, bool]]:
