@@ -40,6 +40,9 @@ def run_apply(session: Session, operation: Operation, *, yes: bool, question: st
             speaking.pause()
             _show(session, workspace, refused.plan)
             raise NotSafe(refused.message) from None  # the plan has said its problems
+    if applied.left_out:
+        session.say_problems(applied.left_out)
+        click.echo("what has moved since the plan was made was left out, with everything that needs it", err=True)
     if not applied.carried_out:
         click.echo("Nothing was applied.", err=True)
         return Exit.FAILED
@@ -78,6 +81,8 @@ def _exit_code(session: Session, applied: Applied) -> int:
     if applied.denied:
         return Exit.DENIED
     ended = {outcome.status for outcome in applied.report.outcomes}
+    if applied.left_out and OutcomeStatus.DONE in ended:
+        return Exit.PARTLY
     if ended <= {OutcomeStatus.DONE}:
         return Exit.DONE if applied.proven else Exit.FAILED
     if OutcomeStatus.DONE in ended or ended <= {OutcomeStatus.BLOCKED, OutcomeStatus.WAIT, OutcomeStatus.SKIPPED}:

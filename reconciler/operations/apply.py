@@ -9,14 +9,15 @@ from pathlib import Path
 
 from reconciler.backend import Journal
 from reconciler.engine.codec import SavedPlan
+from reconciler.engine.graph import downstream
 from reconciler.engine.planner import is_refused, to_do
 from reconciler.engine.safety import Limits
-from reconciler.engine.shape import secrets
+from reconciler.engine.shape import references, secrets
 from reconciler.operations.applying import Tools, carry_out
 from reconciler.operations.clock import Stopped
-from reconciler.operations.failures import Denied, Failure, NotSafe
+from reconciler.operations.failures import Denied, Failure, NotSafe, Stale
 from reconciler.operations.plan import Planned, decide, errors
-from reconciler.operations.saved import check_current, open_saved
+from reconciler.operations.saved import moved, open_saved
 from reconciler.operations.workspace import Workspace
 from reconciler.secrets import SecretUnavailable
 from reconciler.values import Action, Change, Desired, Options, Plan, Problem, ReasonCode, Report
@@ -27,13 +28,18 @@ WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RUN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What was planned, whether it was carried out, and how that ended."""
+    """
+    What was planned, whether it was carried out, and how that ended.
+
+    `left_out` says which parts of a saved plan were not carried out because reality has moved, and how.
+    """
 
     plan: Plan
     carried_out: bool
     report: Report
     denied: bool = False
     interrupted: bool = False
+    left_out: tuple[Problem, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -51,35 +57,37 @@ def apply(
     parallelism: int | None = None,
     lock_timeout: float = 0.0,
     allow_new_local_state: bool = True,
+    allow_partial: bool = False,
 ) -> Applied:
     """
     Plan (or take the saved plan) under the lock, ask `confirm`, carry out, prove.
 
-    Raises `NotSafe` for a plan with problems, `Stale` for a saved plan that no longer matches, `Denied` when a
-    secret or credential is missing, and the backend's `Locked`.
+    With `allow_partial` what has moved since a plan was saved is left out, with everything that needs it.
+
+    Raises `NotSafe` for a plan with problems, `Stale` for a saved plan that no longer matches, `Denied` when a secret
+    or a credential is missing, and the backend's `Locked`.
     """
     contract = open_saved(workspace, saved) if saved is not None else None
     options = contract.options if contract is not None else options or Options()
     desired = contract.desired if contract is not None else _desired(workspace, options)
     run = random.token_hex(8)
-    holder = workspace.holder("destroy" if options.destroy else "apply")
-    locked = workspace.backend.lock(
-        holder,
-        timeout=lock_timeout,
-        clock=workspace.clock.monotonic,
-        sleep=workspace.clock.sleep,
-        waiting=lambda other: workspace.progress.phase(f"waiting for {other or 'another command'} to end"),
-    )
-    with locked as journal:
+    with workspace.locked("destroy" if options.destroy else "apply", timeout=lock_timeout) as journal:
         if journal.is_new and not allow_new_local_state and workspace.project.state_url.startswith("file:"):
             raise NotSafe(
                 "there is no state yet, and one on this machine's disk would be lost with the CI job",
                 help="set `state:` in the project file to a place that lasts, or add `--allow-local-state`",
             )
-        planned = decide(workspace, desired, journal.state, journal.open_intents, options, limits=limits, patient=True)
+
+        def plan(options: Options) -> Planned:
+            return decide(workspace, desired, journal.state, journal.open_intents, options, limits=limits, patient=True)
+
+        planned, left_out = plan(options), ()
         if workspace.stopping:
             raise Stopped
-        _check(planned, contract)
+        if contract is not None:
+            planned, left_out = _as_saved(contract, planned, plan, allow_partial=allow_partial)
+        if is_refused(planned.plan):
+            raise NotSafe("the plan is refused", planned.plan.problems, plan=planned.plan)
         settlements = planned.decision.settlements
         if not to_do(planned.plan) and not settlements:
             return Applied(plan=planned.plan, carried_out=True, report=Report(outcomes=()))
@@ -107,7 +115,7 @@ def apply(
         if not workspace.stopping:
             journal.compact()
             workspace.progress.phase("proving that nothing is left to do")
-            remaining, problems, refused = _prove(workspace, desired, journal, options, limits)
+            remaining, problems, refused = _prove(workspace, desired, journal, planned.options, limits)
             problems = tuple(each for each in problems if each not in planned.plan.problems)
         return Applied(
             plan=planned.plan,
@@ -115,6 +123,7 @@ def apply(
             report=Report(outcomes=tuple(carried.outcomes), remaining=remaining, problems=problems),
             denied=carried.denied or refused,
             interrupted=workspace.stopping,
+            left_out=left_out,
         )
 
 
@@ -145,11 +154,30 @@ def _desired(workspace: Workspace, options: Options) -> Desired:
     return Desired({}) if options.destroy else workspace.load().desired
 
 
-def _check(planned: Planned, contract: SavedPlan | None) -> None:
-    if contract is not None:
-        check_current(contract, planned)
-    if is_refused(planned.plan):
-        raise NotSafe("the plan is refused", planned.plan.problems, plan=planned.plan)
+def _as_saved(
+    contract: SavedPlan, planned: Planned, plan: Callable[[Options], Planned], *, allow_partial: bool
+) -> tuple[Planned, tuple[Problem, ...]]:
+    """The plan if it does what the saved one does, or what is left of it, and everything that has moved."""
+    stale = moved(contract, planned)
+    if not stale:
+        return planned, ()
+    if not allow_partial:
+        raise Stale(
+            "reality has moved since the plan was made; nothing was applied",
+            stale,
+            help="plan again; or add `--allow-partial` to apply what has not moved",
+        )
+    state, wanted = planned.decision.state.records, planned.desired.resources
+    needs = {
+        **{address: record.needs for address, record in state.items()},
+        **{address: references(resource.attributes) for address, resource in wanted.items()},
+    }
+    out = downstream(needs, {each.address for each in stale if each.address is not None}) & {*state, *wanted}
+    rest = plan(replace(planned.options, excludes=planned.options.excludes | out))
+    again = tuple(each for each in moved(contract, rest) if each.address not in out)
+    if again or not to_do(rest.plan):
+        raise Stale("reality has moved since the plan was made; nothing was applied", again or stale, help="plan again")
+    return rest, stale
 
 
 def _resolve_secrets(workspace: Workspace, plan: Plan) -> None:

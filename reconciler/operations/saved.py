@@ -47,21 +47,19 @@ def open_saved(workspace: Workspace, path: FilePath) -> SavedPlan:
     return saved
 
 
-def check_current(saved: SavedPlan, planned: Planned) -> None:
+def moved(saved: SavedPlan, planned: Planned) -> tuple[Problem, ...]:
     """
-    Whether a fresh plan from the saved manifests does the same as the saved one.
+    Every object and field in which a fresh plan from the saved manifests does not do the same as the saved one.
 
-    Raises `Stale` naming every object and field that moved.
+    Raises `Stale` when the state is another one altogether.
     """
     if saved.plan.lineage and saved.plan.lineage != planned.plan.lineage:
         raise Stale("the state is not the one that the plan was made from: its lineage differs")
     before = {_key(change): change for change in to_do(saved.plan)}
     now = {_key(change): change for change in to_do(planned.plan)}
-    problems = [
+    return tuple(
         problem for key in sorted({*before, *now}, key=str) for problem in _moved(key[0], before.get(key), now.get(key))
-    ]
-    if problems:
-        raise Stale("reality has moved since the plan was made; nothing was applied", problems, help="plan again")
+    )
 
 
 def _key(change: Change) -> tuple[Address, str | None]:

@@ -13,7 +13,7 @@ from reconciler.cli.group import GROUPS
 
 EXPECTED = Path(__file__).parent / "expected"
 COMMANDS = [name for group in GROUPS.values() for name in group]
-STATE = ["list", "rebuild", "rm", "show", "unlock"]
+STATE = ["backup", "list", "mv", "pull", "push", "rebuild", "restore", "rm", "show", "unlock"]
 TEXTS = [[], *([name] for name in COMMANDS), *(["state", name] for name in STATE), ["secrets", "check"]]
 PLAIN = {"PATH": os.environ["PATH"], "COLUMNS": "80", "LANG": "C.UTF-8"}
 HEAVY = {

@@ -444,6 +444,8 @@ def test_drift_says_what_moved_and_who_moved_it(didomi: World) -> None:
 def test_drift_is_told_apart_from_what_is_gone_and_from_wrong_manifests(didomi: World) -> None:
     applied(didomi)
     didomi.vendor.emulator.remove("configs", didomi.vendor.objects("configs")[0]["id"])
+    didomi.vendor.words["settleSeconds"] = 600
+    didomi.write(ALL)
     young = didomi.command("drift")
     didomi.vendor.words["settleSeconds"] = 0
     didomi.write(ALL.replace("accountId", "acountId"))
@@ -497,3 +499,30 @@ def test_an_import_that_leaves_something_says_what_and_exits_with_4(didomi: Worl
     )
     assert ended.stdout == "Import: 0 objects now managed, 1 manifest left.\n"
     assert "write `import ADDRESS ID`, or `import --all`" in misused.stderr
+
+
+def test_of_a_stale_plan_the_unrelated_rest_is_applied_when_that_is_allowed(didomi: World) -> None:
+    applied(didomi)
+    other = LAKE.replace("name: lake", "name: other").replace("Consent lake", "Other lake")
+    changed = ALL.replace("Consent archive", "New archive").replace("Daily consents", "Every day")
+    didomi.write(f"{changed}---{other}")
+    didomi.command("plan", "-o", "plan.json")
+    archive = next(each for each in didomi.vendor.objects("destinations") if each["type_id"] == "gcp-storage")
+    didomi.vendor.emulator.edit("destinations", archive["id"], {"name": "Somebody's"})
+    didomi.vendor.forget_requests()
+    refused = didomi.command("apply", "plan.json", "-y", expect=3)
+    untouched = didomi.vendor.writes()
+    ended = didomi.command("apply", "plan.json", "-y", "--allow-partial", expect=4)
+    misused = didomi.command("apply", "-y", "--allow-partial", expect=64)
+
+    assert untouched == ()
+    expect(didomi, "apply-stale.stderr.txt", refused.stderr)
+    expect(didomi, "apply-partial.stderr.txt", ended.stderr)
+    assert [each.method for each in didomi.vendor.writes()] == ["POST"]
+    assert sorted(each["name"] for each in didomi.vendor.objects("destinations")) == [
+        "Consent lake",
+        "Other lake",
+        "Somebody's",
+    ]
+    assert [each["name"] for each in didomi.vendor.objects("configs")] == ["Daily consents"]  # it needs the archive
+    assert "name its file" in misused.stderr

@@ -21,6 +21,9 @@ from reconciler.operations.failures import Misused
 @limit
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--allow-local-state", is_flag=True, help="In CI, begin with a state on this machine's disk.")
+@click.option(
+    "--allow-partial", is_flag=True, help="With PLANFILE: leave out what has moved, apply the rest, exit with 4."
+)
 @click.option("--parallelism", type=click.IntRange(1, 64), metavar="N", help="Steps under way at the same time.")
 @click.option(
     "--lock-timeout",
@@ -44,6 +47,8 @@ def command(session: Session, /, planfile: Path | None, yes: bool, **words: Any)
         raise Misused(
             "a saved plan has its own selection; leave out --target, --exclude, -l, --replace and --resend-secrets"
         )
+    if words["allow_partial"] and planfile is None:
+        raise Misused("`--allow-partial` is about a saved plan; name its file")
     bounds = {name: words[name] for name in ("max_deletes", "max_delete_percent", "accept_short")}
     return run_apply(
         session,
@@ -55,6 +60,7 @@ def command(session: Session, /, planfile: Path | None, yes: bool, **words: Any)
             confirm=confirm,
             parallelism=words["parallelism"],
             lock_timeout=words["lock_timeout"],
+            allow_partial=words["allow_partial"],
             allow_new_local_state=words["allow_local_state"] or not session.settings.in_ci,
         ),
         yes=yes,
