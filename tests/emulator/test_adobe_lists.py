@@ -148,6 +148,17 @@ def test_names_and_ids_can_be_searched_for_in_numbers() -> None:
         assert names(stage, property="name==account 001,account 002,nobody") == ["account 002", "account 001"]
 
 
+@pytest.mark.parametrize("name", ["<a> = b", "=", "~", "a==b", "a&b=c", "[reconciler:x/y/Z/w#1]", "100 %", "ü+1"])
+def test_any_name_can_be_searched_for(name: str) -> None:
+    with staged() as stage:
+        id = stage.connection(name=name, description=name)
+        stage.connection()
+
+        for field in ("name", "description"):
+            found = stage.get("/connections", property=f"{field}=={name}").body["items"]
+            assert [row["id"] for row in found] == [id]
+
+
 def test_elements_of_arrays_need_brackets() -> None:
     with staged() as stage:
         source = stage.source()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from reconciler.emulator import JsonObject
 from reconciler.providers.adobe.emulator.errors import bad
 
-_EXPRESSION = re.compile(r"([\w.\[\]-]*)([=<>!~]*)(.*)", re.DOTALL)
+# A known operator first, so that a value may begin with the sign of another.
+_EXPRESSION = re.compile(r"([\w.\[\]-]*)(==|>=|<=|!>|!=|[=<>!~]*)(.*)", re.DOTALL)
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": lambda one, other: one > other,
     ">=": lambda one, other: one >= other,
