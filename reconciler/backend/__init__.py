@@ -5,9 +5,22 @@ What the entries mean is decided in `engine`; how bytes reach a disk or a bucket
 """
 
 from reconciler.backend.backend import Backend, Loaded
-from reconciler.backend.errors import BackendError, Fenced, Locked, LockLost
+from reconciler.backend.errors import BackendError, Damaged, Fenced, Locked, LockLost
 from reconciler.backend.holder import Holder
 from reconciler.backend.journal import Journal
 from reconciler.backend.leases import request_deadline
+from reconciler.backend.objects import Followed
 
-__all__ = ["Backend", "BackendError", "Fenced", "Holder", "Journal", "Loaded", "LockLost", "Locked", "request_deadline"]
+__all__ = [
+    "Backend",
+    "BackendError",
+    "Damaged",
+    "Fenced",
+    "Followed",
+    "Holder",
+    "Journal",
+    "Loaded",
+    "LockLost",
+    "Locked",
+    "request_deadline",
+]

@@ -14,8 +14,8 @@ from reconciler.backend.holder import Holder
 from reconciler.backend.journal import KEPT, Journal
 from reconciler.backend.leases import LEASE
 from reconciler.backend.locks import Lock, lock_over
-from reconciler.backend.objects import Objects
-from reconciler.engine.codec import Page, StoredState
+from reconciler.backend.objects import Followed, Objects
+from reconciler.engine.codec import Page, StoredState, encode_state
 from reconciler.stores import Store, StoreOptions, open_store
 from reconciler.values import Intent, State
 from reconciler.values.address import is_name
@@ -132,8 +132,35 @@ class Backend:
 
     def kept_states(self) -> tuple[int, ...]:
         """The numbers of all states that are kept, oldest first; the newest may lack what only the journal has."""
+        return self._objects.states()
+
+    def copy(self) -> bytes | None:
+        """The present state with its open intents, as `decode_state` reads it; None when there is none."""
         present = self._objects.present()
-        return present.states if present else ()
+        if present is None:
+            return None
+        return encode_state(present.folding.state, present.folding.open_intents, folded=present.last)
+
+    def mend(
+        self,
+        stored: StoredState,
+        holder: Holder,
+        *,
+        agree: Callable[[Followed], None],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        waiting: Waiting = lambda _: None,
+    ) -> Followed:
+        """
+        Put a copy in the place of what cannot be used, and follow the journal from there as far as it leads.
+
+        `agree` sees under the lock what would come of it, and raises to leave everything as it is.
+        """
+        with self._lock.hold(holder, timeout=0, clock=clock, sleep=sleep, waiting=waiting):
+            found = self._objects.follow(stored)
+            agree(found)
+            self._objects.mend(found, holder.id)
+            return found
 
     def kept_state(self, number: int) -> StoredState:
         """One of the kept states."""

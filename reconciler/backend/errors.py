@@ -9,6 +9,10 @@ class BackendError(Exception):
     """The state cannot be used; the message names the object and says what to do."""
 
 
+class Damaged(BackendError):
+    """What is stored cannot be used as it is; a copy can be put in its place."""
+
+
 class Locked(BackendError):
     """Somebody else holds the lock; `holder` is None when they have only just taken it."""
 

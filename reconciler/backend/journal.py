@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from datetime import datetime
 
 from reconciler.backend.errors import BackendError, Fenced
 from reconciler.backend.grip import Grip
@@ -10,7 +12,7 @@ from reconciler.backend.holder import Holder
 from reconciler.backend.objects import Objects
 from reconciler.engine.codec import Entry, Page, encode_page, encode_state
 from reconciler.engine.journal import Folding
-from reconciler.values import Intent, Settlement, State
+from reconciler.values import Intent, Settlement, SettlementStatus, State
 
 KEPT = 9
 """How many earlier states are kept beside the present one."""
@@ -86,6 +88,35 @@ class Journal:
         """Write down the ends of intents, all in one object; durable before this returns."""
         if settlements:
             self._write(*settlements)
+
+    def become(self, state: State, open_intents: Iterable[Intent], *, at: datetime) -> int:
+        """
+        Make the records and the open intents those of another state, as one more page of this one's history.
+
+        Lineage stays and the serial grows, beyond the other's if that is of the same lineage. Intents of ours that are
+        open stay open: nobody knows yet what became of them. Gives the number of records that changed.
+        """
+        before = self.state
+        entries: list[Entry] = [
+            Settlement(
+                intent="",
+                status=SettlementStatus.DONE,
+                at=at,
+                address=address,
+                record=state.records.get(address),
+            )
+            for address in sorted({*before.records, *state.records})
+            if before.records.get(address) != state.records.get(address)
+        ]
+        changed = len(entries)
+        if entries and state.lineage == before.lineage:
+            # Two states of one lineage and serial are equal, so no serial may be used that the other has used.
+            entries += [entries[-1]] * max(0, state.serial - before.serial - changed)
+        known = {each.id for each in self.open_intents}
+        entries += [each for each in open_intents if each.id not in known]
+        if entries:
+            self._write(*entries)
+        return changed
 
     def check(self) -> None:
         """Return if a call to a vendor may begin now, from any thread; raises `LockLost` when the lock is not ours."""

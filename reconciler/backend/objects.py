@@ -12,13 +12,24 @@ a way back, and with them the pages that lead from the oldest of them to the new
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from reconciler.backend.errors import BackendError, Fenced
-from reconciler.engine.codec import CodecError, Page, StoredState, decode_page, decode_state, lineage_of
+from reconciler.backend.errors import BackendError, Damaged, Fenced
+from reconciler.engine.codec import (
+    CodecError,
+    Page,
+    StoredState,
+    decode_page,
+    decode_state,
+    encode_page,
+    encode_state,
+    lineage_of,
+)
 from reconciler.engine.journal import Folding, JournalError
 from reconciler.stores import AlreadyThere, NotThere, Store
+from reconciler.values import State
 
 _FILE = re.compile(r"([0-9]{12})\.json\Z")
 _LOOKS = 3
@@ -36,6 +47,22 @@ class Present:
     def last(self) -> int:
         """The number of the newest page, or of the newest state when no page follows it."""
         return max(self.states[-1:] + self.pages[-1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """
+    Where a copy of the state and the journal after it lead.
+
+    `followed` pages came after the copy; `lost` are the numbers after those, which nobody can follow; `foreign` are
+    the stored states of another lineage; `highest` is the highest number of all.
+    """
+
+    folding: Folding
+    followed: int
+    lost: tuple[int, ...]
+    foreign: tuple[int, ...]
+    highest: int
 
 
 class Objects:
@@ -132,6 +159,56 @@ class Objects:
         for number in pages:
             self.store.delete(self.page_name(number))
 
+    def states(self) -> tuple[int, ...]:
+        """The numbers of all states that are there, readable or not."""
+        return self._numbers("state")
+
+    def follow(self, stored: StoredState) -> Followed:
+        """How far the journal leads on from a copy of the state, when what is stored now cannot be used."""
+        folding = Folding(stored.state, stored.open_intents)
+        states, pages = self.states(), self._numbers("journal")
+        last = stored.folded
+        with suppress(BackendError, JournalError, NotThere):
+            while last + 1 in pages:
+                folding.add(*self.read_page(last + 1, stored.state.lineage).entries)
+                last += 1
+        foreign = tuple(number for number in states if self._lineage_at(number) not in (None, stored.state.lineage))
+        return Followed(
+            folding=folding,
+            followed=last - stored.folded,
+            lost=tuple(sorted({number for number in (*states, *pages) if number > last})),
+            foreign=foreign,
+            highest=max((*states, *pages, stored.folded)),
+        )
+
+    def mend(self, found: Followed, by: str) -> None:
+        """Make the state that was found the newest one, then delete what it replaces and what cannot be read."""
+        state, number = found.folding.state, found.highest + 1
+        page = Page(lineage=state.lineage, number=number, by=by, entries=())
+        self.claim(self.page_name(number), encode_page(page))  # whoever thinks to hold the lock finds it taken
+        self.claim(self.state_name(number), encode_state(state, found.folding.open_intents, folded=number))
+        kept = [each for each in self.states() if each == number or self._is_good(each, state.lineage)]
+        self.forget(
+            states=[each for each in self.states() if each not in kept],
+            pages=[page for page in self._numbers("journal") if page <= number and not self._leads(page, kept, state)],
+        )
+
+    def _lineage_at(self, number: int) -> str | None:
+        with suppress(CodecError, NotThere):
+            return lineage_of(self.store.read(self.state_name(number)))
+        return None
+
+    def _is_good(self, number: int, lineage: str) -> bool:
+        with suppress(BackendError, NotThere):
+            stored = self.read_state(number)
+            return stored.state.lineage == lineage and stored.folded == number
+        return False
+
+    def _leads(self, number: int, kept: Sequence[int], state: State) -> bool:
+        with suppress(BackendError, NotThere):
+            return number > min(kept) and self.read_page(number, state.lineage).number == number
+        return False
+
     def _numbers(self, folder: str) -> tuple[int, ...]:
         prefix = f"{self._base}/{folder}/"
         numbers = []
@@ -146,7 +223,7 @@ class Objects:
         # A lock outlives a state that was moved away, and comes before one that is not yet written.
         found = [each for each in self.store.list(f"{self._base}/") if not each.startswith(f"{self.lock}/")]
         if found:
-            raise BackendError(
+            raise Damaged(
                 f"{self.store.where(found[0])} exists, but no state; the state was lost. Restore "
                 f"`{self._base}/state/` from a backup, or move `{self._base}/` away and run `reconciler state rebuild`"
             )
@@ -160,8 +237,8 @@ class Objects:
         if found != lineage:
             raise self._damaged(name, f"belongs to another state (lineage `{found}`, not `{lineage}`)")
 
-    def _damaged(self, name: str, what: str) -> BackendError:
-        return BackendError(
+    def _damaged(self, name: str, what: str) -> Damaged:
+        return Damaged(
             f"{self.store.where(name)} {what}; nothing was changed. Restore it from a backup, or see "
             "`reconciler state restore`"
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
 from reconciler import providers
-from reconciler.backend import Backend, Holder, request_deadline
+from reconciler.backend import Backend, Holder, Journal, request_deadline
 from reconciler.engine.safety import Limits
 from reconciler.engine.shape import secrets
 from reconciler.operations.clock import Clock, SystemClock
@@ -141,6 +141,20 @@ class Workspace:
     def holder(self, operation: str) -> Holder:
         """How this process names itself in the lock."""
         return Holder.here(operation, self.environ, now=self.clock.now())
+
+    def locked(self, operation: str, *, timeout: float = 0.0) -> AbstractContextManager[Journal]:
+        """The lock, held for an operation; whoever has to wait is told for whom."""
+        return self.backend.lock(
+            self.holder(operation),
+            timeout=timeout,
+            clock=self.clock.monotonic,
+            sleep=self.clock.sleep,
+            waiting=self.waiting,
+        )
+
+    def waiting(self, other: Holder | None) -> None:
+        """Tell for whom we wait."""
+        self.progress.phase(f"waiting for {other or 'another command'} to end")
 
     # --- secrets ---
 
