@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
+from reconciler.deliveries.source import SourceError
+
 _MIB = 1024 * 1024
 _PIECE = 256 * 1024
 _BLOCK = 64 * 1024
@@ -108,7 +110,7 @@ def format_of(head: bytes, expected: Format | None) -> Format | Flaw:
             return Flaw("encoding", None, "the text is UTF-16, not UTF-8", ends=True) if "UTF" in what else wrong(what)
     if expected is Format.PARQUET:
         return wrong("no Parquet file")
-    if b"\0" in head[:_HEAD]:
+    if b"\0" in head[:4]:
         return Flaw(
             "encoding", None, "the content holds zero bytes: it is UTF-16 without a mark, or no text", ends=True
         )
@@ -223,11 +225,20 @@ def peeked(pieces: Bytes) -> tuple[bytes, Bytes]:
     """The first kilobyte, as far as there is one before a flaw, and the whole stream with it."""
     taken: list[bytes | Flaw] = []
     size = 0
-    for piece in pieces:
-        taken.append(piece)
-        if isinstance(piece, Flaw):
-            break
-        size += len(piece)
-        if size >= _HEAD:
-            break
-    return b"".join(each for each in taken if isinstance(each, bytes)), chain(taken, pieces)
+    rest = pieces
+    try:
+        for piece in pieces:
+            taken.append(piece)
+            if isinstance(piece, Flaw):
+                break
+            size += len(piece)
+            if size >= _HEAD:
+                break
+    except SourceError as error:  # which comes after what was read, however little that is
+        rest = _lost(error)
+    return b"".join(each for each in taken if isinstance(each, bytes)), chain(taken, rest)
+
+
+def _lost(error: SourceError) -> Bytes:
+    yield from ()  # a generator, so that it is raised by whoever gets there
+    raise error

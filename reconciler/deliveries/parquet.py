@@ -37,11 +37,11 @@ def parquet(pieces: Bytes, limits: Limits) -> Items:
         if flaw := _copied(pieces, path, limits):
             yield flaw
             return
-        try:
-            with _opened(path) as connection:
+        with _opened(path) as connection:
+            try:
                 yield from _read(connection, str(path), limits)
-        except duckdb.Error:
-            yield Flaw("damaged", None, "the Parquet file is truncated or damaged", ends=True)
+            except duckdb.Error:
+                yield Flaw("damaged", None, "the Parquet file is truncated or damaged", ends=True)
 
 
 def _copied(pieces: Bytes, path: Path, limits: Limits) -> Flaw | None:
@@ -68,9 +68,10 @@ def _opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "temp_directory": "",
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
-        "allowed_paths": [str(path)],
     }
     with closing(duckdb.connect(config=settings)) as connection:
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"SET allowed_paths = ['{quoted}']")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection

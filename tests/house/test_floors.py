@@ -54,8 +54,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
 }  # fmt: skip
 
 CLOUDS = {
-    "boto3", "botocore", "google", "obstore", "paramiko", "deepdiff", "networkx", "jinja2", "duckdb", "moto", "jsonschema",
-    "jsonschema_rs", "distributed",
+    "boto3", "botocore", "google", "obstore", "paramiko", "deepdiff", "networkx", "jinja2", "duckdb", "moto",
+    "jsonschema", "jsonschema_rs", "distributed",
 }  # fmt: skip
 
 
