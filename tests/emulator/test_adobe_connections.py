@@ -499,3 +499,47 @@ def test_a_connection_that_a_flow_names_stays(kind: str) -> None:
         assert stage.delete(f"/{kind}/{row['id']}").code == "FLOW-1447-400"
         stage.delete(f"/flows/{flow}")
         assert stage.delete(f"/{kind}/{row['id']}").status == 204
+
+
+# What is left.
+
+
+def test_a_required_text_must_not_be_empty() -> None:
+    with staged() as stage:
+        auth = {"specName": "SFTP with Password", "params": {"domain": "", "username": "aep", "password": "x"}}
+        reply = stage.post("/connections", stage.connection_body("sftp", auth=auth))
+
+        assert "auth.params.domain is too short" in reply.body["errorMessage"]
+
+
+def test_only_the_known_version_of_a_spec_is_taken() -> None:
+    with staged() as stage:
+        spec = {**DESTINATIONS["s3"].reference(), "version": "2.0"}
+
+        assert stage.post("/connections", stage.connection_body(connectionSpec=spec)).code == "FLOW-1413-400"
+
+
+def test_a_path_below_what_is_not_there_cannot_be_patched() -> None:
+    with staged() as stage:
+        path = f"/connections/{stage.connection('dlz')}"
+        op = {"op": "add", "path": "/auth/params", "value": NEW_KEYS}
+
+        assert stage.patch(path, op).code == "FLOW-1455-400"
+
+
+def test_the_connection_of_the_data_lake_belongs_to_the_service() -> None:
+    with staged(lake_connection="listed") as stage:
+        base = stage.get(f"/sourceConnections/{stage.source()}").item["baseConnectionId"]
+        etag = stage.get(f"/connections/{base}").item["etag"]
+        renamed = stage.patch(f"/connections/{base}", {"op": "replace", "path": "/name", "value": "x"}, etag=etag)
+
+        assert [renamed.code, stage.delete(f"/connections/{base}").code] == ["FLOW-1416-400"] * 2
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "datasets", "runs"])
+def test_the_console_knows_what_is_not_there(kind: str) -> None:
+    with staged() as stage:
+        with pytest.raises(KeyError):
+            stage.emulator.edit(kind, "none", {"name": "x"})
+        with pytest.raises(KeyError):
+            stage.emulator.remove(kind, "none")

@@ -405,3 +405,36 @@ def test_other_sandboxes_have_other_datasets() -> None:
 
         assert set(first) != set(other)
         assert len(stage.call("GET", f"{BASE}{CONFIGS}", query=OUTPUT).body["items"]) == 20
+
+
+def test_catalog_orders_as_asked() -> None:
+    with staged() as stage:
+        first = stage.get(f"{CATALOG}/dataSets", orderBy="asc:name", limit="1").body
+        last = stage.get(f"{CATALOG}/dataSets", orderBy="desc:name", limit="1").body
+
+        assert [row["name"] for row in (*first.values(), *last.values())] == ["Consents", "Web events"]
+
+
+def test_catalog_may_show_fields_that_nobody_knows() -> None:
+    with staged(extra_fields="true") as stage:
+        id = stage.dataset()
+
+        assert "newProperty" in stage.get(f"{CATALOG}/dataSets/{id}").body[id]
+
+
+def test_an_id_of_a_dataset_cannot_be_made_twice() -> None:
+    with staged() as stage, pytest.raises(ValueError, match="already a dataset"):
+        stage.emulator.insert("datasets", {"id": stage.dataset()})
+
+
+def test_an_empty_filter_of_a_search_is_refused() -> None:
+    with staged() as stage:
+        assert stage.post("/flows/search", {"queryString": "property="}).code == "FLOW-1453-400"
+
+
+def test_a_path_through_text_leads_nowhere() -> None:
+    with staged() as stage:
+        stage.connection()
+
+        assert names(stage, property="name.first==x") == []
+        assert names(stage, property="connectionSpec>5") == []

@@ -23,8 +23,8 @@ def complaints(
     """
     What is wrong with a value, in words.
 
-    Knows `type`, `required`, `properties`, `items`, `enum`, `pattern`, `minLength`, `maxLength`. `optional` names
-    properties of the outermost object that are not required after all.
+    Knows `type`, `required`, `properties`, `enum`, `pattern` and `minLength`. `optional` names properties of the
+    outermost object that are not required after all.
     """
     return list(_complaints(value, schema, place, optional))
 
@@ -51,9 +51,6 @@ def _complaints(value: object, schema: JsonObject, place: str, optional: frozens
         for name, inner in schema.get("properties", {}).items():
             if name in value:
                 yield from _complaints(value[name], inner, _below(place, name), frozenset())
-    elif isinstance(value, list) and "items" in schema:
-        for index, one in enumerate(value):
-            yield from _complaints(one, schema["items"], f"{place}[{index}]", frozenset())
 
 
 def _text_complaints(value: str, schema: JsonObject, place: str) -> Iterator[str]:
@@ -61,8 +58,6 @@ def _text_complaints(value: str, schema: JsonObject, place: str) -> Iterator[str
         yield f"{place} does not match {schema['pattern']}"
     if len(value) < schema.get("minLength", 0):
         yield f"{place} is too short"
-    if len(value) > schema.get("maxLength", len(value)):
-        yield f"{place} is too long"
 
 
 def _is(value: object, kind: str) -> bool:
