@@ -69,6 +69,13 @@ class Emulator(ABC):
     def forget(self) -> None:
         """Throw every object away. Called under the world's lock."""
 
+    def deliver_to(self, s3_endpoint: str | None) -> None:  # noqa: B027 - not every vendor uploads for others
+        """
+        Upload to this S3 endpoint from now on, with the credentials that a request brings.
+
+        Nothing for vendors that deliver by themselves.
+        """
+
     def path_names(self, path: str) -> tuple[str, ...]:
         """The names a path may be called by in faults: as it came, and without a version prefix."""
         for prefix in self.prefixes:

@@ -89,6 +89,16 @@ class ObjectStore:
         self.client(region=region).create_bucket(Bucket=name, **where)
         return name
 
+    def guard(self, bucket: str) -> None:
+        """Let nothing make the bucket public, and encrypt what is put there."""
+        s3 = self._at(bucket)
+        all_of_it = dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+        )
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=all_of_it)
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
     def make_public(self, bucket: str) -> None:
         """Let everybody read the objects of a bucket."""
         statement = {**_PUBLIC, "Resource": f"arn:aws:s3:::{bucket}/*"}

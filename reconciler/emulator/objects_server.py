@@ -24,6 +24,8 @@ ROLE = "delivery"
 
 _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/\d+/([^/,\s]+)/([^/,\s]+)/")
 _WRITING = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListBucket", "s3:GetBucketLocation"]
+_LOOKING = ["s3:GetBucketPolicyStatus", "s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration"]
+"""To see how a bucket is guarded."""
 
 _Environ = dict[str, Any]
 _Start = Callable[..., Any]
@@ -48,7 +50,7 @@ class _Store:
     def found(self) -> dict[str, Any]:
         """Make an administrator, a user with static keys and a role that the user may assume."""
         everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        writing = {"Effect": "Allow", "Action": _WRITING, "Resource": "*"}
+        writing = {"Effect": "Allow", "Action": [*_WRITING, *_LOOKING], "Resource": "*"}
         assuming = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:GetCallerIdentity"], "Resource": "*"}
         trust = {
             "Effect": "Allow",

@@ -29,9 +29,12 @@ def make_emulators(
     switches: Mapping[str, Mapping[str, str]] | None = None,
     folder: Path | None = None,
     clock: Clock | None = None,
+    objects: str | None = None,
 ) -> dict[str, Emulator]:
     """
     One emulator per vendor, not yet served; `switches` per vendor, `folder` receives delivered files.
+
+    `objects` is the endpoint of an object store, for vendors that upload with the credentials of a request.
 
     Raises `Misused` for a vendor without an emulator and for a switch or position that does not exist.
     """
@@ -44,6 +47,8 @@ def make_emulators(
             made[vendor] = module.create(
                 switches=(switches or {}).get(vendor), clock=clock, folder=folder / vendor if folder else None
             )
+            if objects is not None:
+                made[vendor].deliver_to(objects)
         except UnknownSwitch as error:
             raise Misused(str(error)) from None
     return made
