@@ -54,6 +54,7 @@ _REFUSED: Mapping[str, tuple[type[SourceError], str, str]] = {
 def explained(where: str, broken: type[Exception]) -> Iterator[None]:
     """Turns every way in which the library fails into a `SourceError`, and a cut answer into `broken`."""
     from botocore import exceptions as wrong  # noqa: PLC0415 - loads the cloud's library, as the caller is about to
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     try:
         yield
@@ -82,6 +83,9 @@ def explained(where: str, broken: type[Exception]) -> Iterator[None]:
         raise broken from None
     except (wrong.HTTPClientError, wrong.IncompleteReadError):
         raise broken from None
+    except ResponseParserError:
+        help = "check the endpoint, and whether a proxy answers in its place"
+        raise Unreachable(where, "what answers does not speak S3", help) from None
     except (wrong.BotoCoreError, ValueError) as error:
         name = type(error).__name__
         raise SourceError(

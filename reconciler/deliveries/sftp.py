@@ -177,6 +177,8 @@ class SftpSource:
         import paramiko  # noqa: PLC0415 - takes a quarter of a second, which only its users should wait
 
         access, location = self._access, self._location
+        if access.password is None and access.private_key is None:
+            raise NotAllowed(self.where(), "neither a password nor a key is given", "give one of them")
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(_policy(access.host_key, self.where()))
         name = location.host.strip("[]")
@@ -298,8 +300,7 @@ def _private_key(access: SftpAccess, where: str) -> paramiko.PKey | None:
 
 def _is_answer(error: Exception) -> bool:
     """Whether the server said "failure", which the library gives as an error without a number."""
-    unnumbered = isinstance(error, OSError) and error.errno is None and not isinstance(error, TimeoutError)
-    return unnumbered and "closed" not in str(error).lower()
+    return type(error) is OSError and error.errno is None and "closed" not in str(error).lower()
 
 
 def _is_safe(key: str) -> bool:
