@@ -113,10 +113,9 @@ class Stage:
         return Order(
             address=address,
             attributes=attributes,
-            reveal=reveal,
             owner=owned(address, project="example", environment="prod", intent=f"i{self.drawn}"),
             now=self.clock.now(),
-            **more,
+            **{"reveal": reveal, **more},
         )
 
     def create(self, kind: str, attributes: Document, name: str = "orders") -> Observed:
