@@ -109,6 +109,9 @@ class GcsStore:
             client_options={"api_endpoint": endpoint} if endpoint else None,
             use_auth_w_custom_endpoint=not (endpoint and endpoint.startswith("http://")),
         )
+        # Since 3.17 the client also asks for the metadata of the bucket, for traces, which who keeps a state need not
+        # be permitted. It does without where there is no place for them.
+        client._bucket_metadata_cache = None  # noqa: SLF001
         return client.bucket(self._name)
 
     @contextmanager

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import chain, repeat
 
+from memory_store import Memory
+
 from reconciler.backend import Backend, Holder, request_deadline
 from reconciler.backend.errors import BackendError
-from reconciler.stores import AlreadyThere, NotThere, StoreError
+from reconciler.stores import StoreError
 from reconciler.values import Address, Intent, Settlement, SettlementStatus
 
 LEASE = 60.0
@@ -26,31 +28,6 @@ _ROUNDS_AT_MOST = 20_000
 
 class Killed(BaseException):
     """The process is gone; nothing of it runs any more."""
-
-
-class Memory:
-    """A store in memory."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    def create(self, name: str, body: bytes) -> None:
-        if self.objects.setdefault(name, body) is not body:
-            raise AlreadyThere(name)
-
-    def read(self, name: str) -> bytes:
-        if name not in self.objects:
-            raise NotThere(name)
-        return self.objects[name]
-
-    def list(self, prefix: str) -> Sequence[str]:
-        return sorted(name for name in self.objects if name.startswith(prefix))
-
-    def delete(self, name: str) -> None:
-        self.objects.pop(name, None)
-
-    def where(self, name: str) -> str:
-        return f"memory {name}"
 
 
 class Seen:

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from bucket_servers import server
+from memory_store import Memory
 
 from reconciler.stores import AlreadyThere, NotThere, Store, open_store
 
-
-class MemoryStore:
-    """The contract at its shortest, so that the tests are not only about files."""
-
-    def __init__(self) -> None:
-        self._objects: dict[str, bytes] = {}
-
-    def create(self, name: str, body: bytes) -> None:
-        if self._objects.setdefault(name, body) is not body:
-            raise AlreadyThere(name)
-
-    def read(self, name: str) -> bytes:
-        if name not in self._objects:
-            raise NotThere(name)
-        return self._objects[name]
-
-    def list(self, prefix: str) -> Sequence[str]:
-        return sorted(name for name in self._objects if name.startswith(prefix))
-
-    def delete(self, name: str) -> None:
-        self._objects.pop(name, None)
-
-    def where(self, name: str) -> str:
-        return f"memory {name}"
-
-
 FACTORIES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: MemoryStore(),
+    "memory": lambda folder: Memory(),
     "local": lambda folder: open_store("file://state", folder),
     "s3": lambda folder: server("s3").store(),
     "gs": lambda folder: server("gs").store(),
