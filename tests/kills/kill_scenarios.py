@@ -184,6 +184,41 @@ QUARRY_AGAIN = Scenario(
     hurried=True,
 )
 
+# --- Domo ---
+
+DOMO: Mapping[str, str] = {"DatasetExport": "exports"}
+_ORDERS = "c5a2e9c0-55f3-4c53-8a5d-6d2f0b9e7a10"
+_CUSTOMERS = "8f0d6c1e-2b7a-4d39-9c55-1e6a70b4d2f3"
+
+
+def _export(name: str, dataset: str, columns: Sequence[str]) -> dict[str, object]:
+    spec = {
+        "dataset": {"id": dataset},
+        "destination": {"bucket": "example-lake", "path": f"domo/{name}", "region": "eu-west-3"},
+        "credentials": {"static": {"accessKeyId": SECRET, "secretAccessKey": SECRET}},
+        "query": {"columns": columns},
+    }
+    return manifest("DatasetExport", name, spec, vendor="domo")
+
+
+_TABLES = (_export("orders", _ORDERS, ("order_id",)), _export("customers", _CUSTOMERS, ("name",)))
+
+DOMO_RUN = Scenario(name="domo-run", vendor="domo", after=_TABLES, collections=DOMO, jobs=True, hurried=True)
+DOMO_AGAIN = Scenario(
+    name="domo-again",
+    vendor="domo",
+    before=_TABLES,
+    after=(_export("orders", _ORDERS, ("order_id", "region")), _export("customers", _CUSTOMERS, ("name",))),
+    # Both datasets have newer data by then, and other columns of `orders` are wanted.
+    meanwhile=lambda stage: [
+        stage.emulator.append_rows(_ORDERS, [[101, 1, "North", 7.5, "2026-01-05", None]]),  # type: ignore[attr-defined]  # Domo's own console
+        stage.emulator.append_rows(_CUSTOMERS, [[6, "Example Mill", "Bern", None]]),  # type: ignore[attr-defined]
+    ],
+    collections=DOMO,
+    jobs=True,
+    hurried=True,
+)
+
 SCENARIOS = (
     CREATE,
     UPDATE,
@@ -195,4 +230,6 @@ SCENARIOS = (
     HARBOR_REMOVE,
     QUARRY_RUN,
     QUARRY_AGAIN,
+    DOMO_RUN,
+    DOMO_AGAIN,
 )

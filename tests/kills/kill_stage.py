@@ -265,7 +265,9 @@ class Case(Project):
         )
 
 
-_DRAWN = frozenset({"created_at", "updated_at", "version", "etag", "until", "started", "state"})
+_DRAWN = frozenset(
+    {"created_at", "updated_at", "version", "etag", "until", "started", "state", "created", "finished", "urlRowCountMap"}
+)
 _COMPUTED = frozenset({"bucket_access_role_arn", "bucket_region"})
 
 

@@ -87,11 +87,16 @@ def _writes(scenario: Scenario, route: str) -> bool:
     return not any(each.method == method and each.path == path for each in safe)
 
 
+def _fits_another(scenario: Scenario, route: str) -> bool:
+    """Whether a reading's pattern, in which `*` stands for slashes too, would also meet a longer route."""
+    return not _writes(scenario, route) and any(each.startswith(f"{route}/") for each in _CALLS[scenario.name])
+
+
 def _kills(scenario: Scenario, *, writes_only: bool = False) -> Iterator[Kill]:
     """At each call: a reading before and after it, a call that changes something at every moment there is."""
     for route, count in sorted(_CALLS.get(scenario.name, {}).items()):
         writes = _writes(scenario, route)
-        if writes_only and not writes:
+        if (writes_only and not writes) or _fits_another(scenario, route):
             continue
         moments = [Moment.UNSENT, Moment.COMMITTED, *((Moment.LOST, Moment.ANSWERED) if writes else ())]
         for nth in range(1, count + 1):
