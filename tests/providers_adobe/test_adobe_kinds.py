@@ -232,13 +232,13 @@ def test_every_rhythm_is_read_as_it_was_written(rhythm: dict[str, Any], sent: tu
 def test_a_schedule_that_we_have_no_words_for_is_shown_as_it_is() -> None:
     with stage() as it:
         *_, made = it.export()
-        it.emulator.edit(
-            "flows", made.id, {"scheduleParams": {"timeUnit": "week", "interval": 2, "startTime": 1769904000}}
-        )
+        strange = {"timeUnit": "week", "interval": 2, "startTime": 1769904000, "endTime": "1801440000"}
+        (row,) = it.emulator.objects("flows")
+        it.emulator.world.faults.answer("GET /flows/*", 200, body={"items": [{**row, "scheduleParams": strange}]})
         found = it.handler("Dataflow").read(made.id)
 
         assert found is not None
-        assert found.attributes["schedule"] == {"every": "2 week", "start": "2026-02-01T00:00:00Z"}
+        assert found.attributes["schedule"] == {**SCHEDULE, "every": "2 week"}
 
 
 # --- updating ---
@@ -543,6 +543,56 @@ def test_deleting_what_is_gone_is_no_error() -> None:
         assert writes(it) == []
 
 
+@pytest.mark.parametrize("position", ["404", "405"])
+def test_without_a_route_for_single_objects_the_list_says_when_one_is_gone(position: str) -> None:
+    with stage({"read": position}) as it:
+        handler = it.handler("BaseConnection")
+        made = handler.create(it.order("BaseConnection", ZONE))
+        handler.delete(made.id)
+
+        assert it.emulator.objects("connections") == []
+
+
+def test_what_is_being_deleted_already_is_waited_for() -> None:
+    with stage({"delete_lag": "60"}) as it:
+        *_, made = it.export()
+        handler = it.handler("Dataflow")
+        handler._client.change("DELETE", f"/flows/{made.id}")  # type: ignore[attr-defined] # as somebody else would
+        before = len(writes(it))
+        handler.delete(made.id)
+
+        assert writes(it)[before:] == []
+        assert it.emulator.objects("flows") == []
+
+
+def test_a_deletion_that_comes_too_early_is_made_again() -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", ZONE)
+        error = {"type": "https://ns.adobe.com/aep/errors/FLOW-1416-400", "errorMessage": "not now"}
+        it.emulator.world.faults.answer("DELETE /connections/*", 400, body=error)
+        it.handler("BaseConnection").delete(base.id)
+
+        assert it.emulator.objects("connections") == []
+
+
+def test_a_route_that_deletes_nothing_is_said() -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", ZONE)
+        it.emulator.world.faults.answer("DELETE /connections/*", 404, body={"errorMessage": "no"})
+        with pytest.raises(Refused, match="cannot be deleted through Adobe's API"):
+            it.handler("BaseConnection").delete(base.id)
+
+
+def test_a_change_that_comes_too_early_is_made_again() -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", ZONE)
+        error = {"type": "https://ns.adobe.com/aep/errors/FLOW-1420-400", "errorMessage": "not now"}
+        it.emulator.world.faults.answer("PATCH /connections/*", 400, body=error)
+        found = it.update("BaseConnection", base, {**ZONE, "name": "Second"}, "name")
+
+        assert found.attributes["name"] == "Second"
+
+
 def test_what_is_still_used_is_not_deleted() -> None:
     with stage() as it:
         base, source, out, made = it.export()
@@ -727,3 +777,82 @@ def test_a_change_that_failed_at_adobe_is_remembered_until_one_succeeds() -> Non
         assert codes(result.problems) == [("operation-failed", Severity.WARNING)]
         assert "no such source" in result.problems[0].message
         assert replace(result.problems[0], address=None).path == ()
+
+
+# --- datasets ---
+
+
+@pytest.mark.parametrize(
+    ("pages", "found"),
+    [
+        ([{"items": [{"id": "a"}, {"id": "b"}], "pageInfo": {"hasNext": True}}, {"items": [{"id": "c"}]}], 3),
+        ([{"items": [{"id": "a"}], "pageInfo": {"hasNext": True}}, {"items": [], "pageInfo": {"hasNext": True}}], 1),
+        ([{"items": []}], 0),
+    ],
+)
+def test_datasets_are_counted_by_what_came(pages: list[Any], found: int) -> None:
+    with stage() as it:
+        for number, body in enumerate(pages, 1):
+            it.emulator.world.faults.answer("GET /connectionSpecs/*/configs", 200, body=body, nth=number)
+        known = it.session._datasets.by_id()  # type: ignore[attr-defined] # of this session alone
+
+        starts = [dict(each.query)["start"] for each in it.sent if each.path.endswith("/configs")]
+        assert len(known) == found
+        assert starts == ["0", "2"][: len(pages)] or starts == ["0", "1"][: len(pages)]
+
+
+@pytest.mark.parametrize("body", [{"data": []}, {"items": [{"name": "nameless"}]}, {"items": ["a"]}])
+def test_datasets_of_another_shape_are_not_believed(body: object) -> None:
+    with stage() as it:
+        it.emulator.world.faults.answer("GET /connectionSpecs/*/configs", 200, body=body)
+        with pytest.raises(Unreadable, match="is no list of datasets"):
+            it.session._datasets.by_id()  # type: ignore[attr-defined] # of this session alone
+
+
+def test_a_source_is_made_although_the_names_of_datasets_cannot_be_read() -> None:
+    with stage() as it:
+        it.emulator.world.faults.answer("GET /connectionSpecs/*/configs", 400, body={"errorMessage": "not today"})
+        it.handler("SourceConnection").create(it.order("SourceConnection", SOURCE))
+
+        (post,) = writes(it)
+        assert post.json["params"] == {"datasets": [{"dataSetId": ORDERS}]}
+
+
+# --- runs ---
+
+
+def runs_of(it: Stage, *rows: Any) -> list[Any]:  # noqa: ANN401
+    it.emulator.world.faults.answer("GET /runs", 200, body={"items": list(rows), "_links": {}})
+    return list(it.session.runs(record("Dataflow", "f")))
+
+
+def test_a_run_is_read_in_every_spelling() -> None:
+    with stage() as it:
+        first = {
+            "id": "1",
+            "metrics": {
+                "durationSummary": {"startedAtUTC": 1722405601888, "stoppedAtUTC": "1722405906906"},
+                "recordSummary": {
+                    "inputRecordCount": 3,
+                    "outputRecordCount": True,
+                    "failedInfo": [{"code": "A-0000", "message": "lost", "count": 2}],
+                },
+                "statusSummary": {"status": "Failed", "errors": [{"message": "full"}, {"message": "full"}]},
+            },
+        }
+        second = {"id": "2", "state": "inProgress", "createdAt": 1722405700000}
+        third = {"id": "3", "createdAt": 1, "metrics": {"statusSummary": {"status": "Dreaming"}}}
+        other = {"id": "4", "flowId": "another"}
+        newest, failed, strange = runs_of(it, first, second, third, other)
+
+        assert (newest.id, newest.status, newest.finished) == ("2", "pending", None)
+        assert (failed.id, failed.status, failed.message) == ("1", "failed", "full; A-0000: lost")
+        assert failed.finished == datetime(2024, 7, 31, 6, 5, 6, 906000, UTC)
+        assert failed.figures == {"recordsRead": 3}
+        assert (strange.status, strange.message) == ("pending", "Adobe says `Dreaming`")
+
+
+def test_connections_have_no_runs() -> None:
+    with stage() as it:
+        assert list(it.session.runs(record("TargetConnection", "t"))) == []
+        assert it.requests() == []
