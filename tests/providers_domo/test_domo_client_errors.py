@@ -11,6 +11,8 @@ from reconciler.providers.domo.exports import Phase, Place, export_of, moment, p
 from reconciler.sdk import Check
 from reconciler.values import Address
 
+pytest_plugins = ("domo_fixtures",)
+
 ROUTE = f"/api/query/v1/export/{ORDERS}"
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from domo_scene import Scene
 
+pytest_plugins = ("domo_fixtures",)
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "domo-nightly"
 
 

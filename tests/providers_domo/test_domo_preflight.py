@@ -11,6 +11,8 @@ from world import Run, Status
 
 from reconciler.values import Action, Severity
 
+pytest_plugins = ("domo_fixtures",)
+
 
 def looking(scene: Scene, **checks: str) -> None:
     scene.vendor.words["aws"] = scene.cloud(lookAtBuckets=True)

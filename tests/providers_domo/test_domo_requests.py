@@ -11,6 +11,8 @@ from world import Status
 from reconciler.providers.domo.query import Column, faults, misfit, request
 from reconciler.values import Action, Document
 
+pytest_plugins = ("domo_fixtures",)
+
 PRESCRIPTIONS = (
     "Customer ID",
     "Cardholder ID",

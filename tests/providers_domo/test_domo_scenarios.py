@@ -16,6 +16,8 @@ from reconciler.reports.plan_markdown import render_plan_markdown
 from reconciler.reports.plan_text import render_plan
 from reconciler.values import Action, OutcomeStatus, ReasonCode
 
+pytest_plugins = ("domo_fixtures",)
+
 SECOND = manifest("orders-north", query=query(filter=NORTH), destination=elsewhere(path="domo/north"))
 
 

@@ -1,4 +1,8 @@
-"""Scenes for the tests of Domo: an object store that checks credentials, and every open point's other position."""
+"""
+Scenes for the tests of Domo: an object store that checks credentials, and every open point's other position.
+
+A plugin that the tests here name, and no `conftest.py`: mypy takes one module of a name.
+"""
 
 from __future__ import annotations
 
@@ -42,18 +46,13 @@ def knob(request: pytest.FixtureRequest) -> Knob:
     return request.param
 
 
-@pytest.fixture(autouse=True)
-def _nothing_known() -> None:
-    """A process ends with what it knew of manifests, a test does not."""
-    KNOWN.clear()
-
-
 @pytest.fixture
 def stage_it(world_of: Callable[..., World]) -> Iterator[Callable[..., Scene]]:
     """Makes a scene under a knob, with an object store or without."""
     with ExitStack() as ending:
 
         def staged(knob: Knob | None = None, store: ObjectStore | None = None) -> Scene:
+            KNOWN.clear()  # a process ends with what it knew of manifests, a test does not
             scene = Scene(world_of("domo"), knob or Knob(), store)
             ending.callback(scene.close)
             return scene
