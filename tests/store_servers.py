@@ -20,8 +20,6 @@ from urllib.parse import parse_qs, urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-Answer = tuple[int, Mapping[str, object]]
-
 
 @dataclass(slots=True)
 class Asked:
@@ -34,6 +32,9 @@ class Asked:
     body: str
 
 
+Answer = tuple[int, Mapping[str, object]]
+
+
 @dataclass(slots=True)
 class VaultStandIn:
     """Versions of each path, the newest last; None is a deleted version."""
@@ -43,6 +44,8 @@ class VaultStandIn:
     namespace: str | None = None
     hides_metadata: bool = False
     sealed: bool = False
+    reply: Callable[[Asked], Answer] | None = None
+    """What answers instead."""
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
 
@@ -154,7 +157,12 @@ def _google_error(status: int, word: str) -> Answer:
 @contextmanager
 def serving(stand_in: VaultStandIn | GoogleStandIn) -> Iterator[None]:
     """The stand-in at a loopback address, in its `url`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stand_in.answer))
+
+    def answer(asked: Asked) -> Answer:
+        other = stand_in.reply if isinstance(stand_in, VaultStandIn) else None
+        return (other or stand_in.answer)(asked)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
     server.daemon_threads = True
     stand_in.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

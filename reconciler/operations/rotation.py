@@ -44,6 +44,9 @@ AT_ONCE = 8
 NOT_DETECTABLE = "rotation not detectable"
 """How the planner's own word about secrets without a version begins."""
 
+NOT_CHECKED = "rotation not checked"
+"""How the word about secrets that cannot be read begins."""
+
 Ask: TypeAlias = Callable[[Secret, Secret | None], Secret]
 """The wanted reference, and the one that was recorded, to the wanted one with what can be told of its value."""
 
@@ -177,7 +180,7 @@ def told(plan: Plan, secrets: Secrets, snapshot: Snapshot) -> Plan:
         name, why = min(secrets.unchecked.items())
         count = len(secrets.unchecked)
         rest = f", and {count - 1} more" if count > 1 else ""
-        notes.append(f"rotation not checked: {why} (`{name}`{rest})")
+        notes.append(f"{NOT_CHECKED}: {why} (`{name}`{rest})")
     return replace(plan, changes=changes, notes=tuple(notes))
 
 

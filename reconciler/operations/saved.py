@@ -10,7 +10,7 @@ from reconciler.engine.codec import CodecError, SavedPlan, decode_saved_plan, di
 from reconciler.engine.planner import to_do
 from reconciler.operations.failures import Failure, Stale
 from reconciler.operations.plan import Planned
-from reconciler.operations.rotation import moved_since, without_stamps
+from reconciler.operations.rotation import NOT_CHECKED, moved_since, without_stamps
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Address, Change, Document, FieldChange, Path, Problem, dotted
 
@@ -57,8 +57,12 @@ def moved(saved: SavedPlan, planned: Planned) -> tuple[Problem, ...]:
         raise Stale("the state is not the one that the plan was made from: its lineage differs")
     before = {_key(change): change for change in to_do(saved.plan)}
     now = {_key(change): change for change in to_do(planned.plan)}
+    # A secret that cannot be read here looks like one that was not rotated.
+    unread = next((note for note in planned.plan.notes if note.startswith(NOT_CHECKED)), None)
     return tuple(
-        problem for key in sorted({*before, *now}, key=str) for problem in _moved(key[0], before.get(key), now.get(key))
+        replace(problem, help=unread) if key not in now else problem
+        for key in sorted({*before, *now}, key=str)
+        for problem in _moved(key[0], before.get(key), now.get(key))
     )
 
 

@@ -69,6 +69,7 @@ class Resolver:
         self._files = FileSource(root, policy)
         self._stores: dict[str, Store] = {}
         self._kept: dict[Secret, Found] = {}
+        self._versions: dict[Secret, str | None] = {}
         self._trusted: dict[Secret, str] = {}
         self._known: set[str] = set()
         self._guard = Lock()
@@ -163,6 +164,7 @@ class Resolver:
         with self._guard:
             self._known.clear()
             self._kept.clear()
+            self._versions.clear()
             self._trusted.clear()
         with self._making:
             for store in self._stores.values():
@@ -223,8 +225,14 @@ class Resolver:
     def _version(self, secret: Secret) -> str | None:
         if secret.source not in STORES:
             return None
+        pinned = _pinned(secret)
+        with self._guard:
+            if pinned in self._versions:
+                return self._versions[pinned]
         self._permit(secret)
-        return self._store(secret).version(_pinned(secret))
+        version = self._store(secret).version(pinned)
+        with self._guard:
+            return self._versions.setdefault(pinned, version)
 
     def _permit(self, secret: Secret) -> None:
         refusal = self._policy.refusal(secret)

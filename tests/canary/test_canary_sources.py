@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
-import pyrage
+import pyrage  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from canary_stage import SECRETS, Aviary
 from moto.server import ThreadedMotoServer
@@ -15,6 +16,9 @@ from program import RealTime, manifest
 from secret_search import files_below, hits
 from store_servers import GoogleStandIn, VaultStandIn, serving
 from world import Theatre
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 SOURCES = ("env", "file", "aws", "google", "vault", "command", "age")
 FINGERPRINT_KEY = "canary-fingerprint-key-5f2c9a71d04e"
@@ -30,6 +34,17 @@ def key_of(source: str, turn: str = "one") -> str:
             "private_key_id": f"canary-{source}-{turn}-key-id-4417",
             "private_key": f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n",
         }
+    )
+
+
+def secrets_manager(endpoint: str) -> SecretsManagerClient:
+    """AWS's own client, for anybody."""
+    return boto3.client(
+        "secretsmanager",
+        region_name="eu-west-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="example",
     )
 
 
@@ -61,13 +76,7 @@ class Places:
         (self.folder / "gcs.age").write_bytes(pyrage.encrypt(key_of("age", turn).encode(), [self.identity.to_public()]))
         self.vault.write("kv/gcs", key=key_of("vault", turn))
         self.google.write(GOOGLE, key_of("google", turn))
-        client = boto3.client(
-            "secretsmanager",
-            region_name="eu-west-1",
-            endpoint_url=self.aws,
-            aws_access_key_id="AKIAEXAMPLE",
-            aws_secret_access_key="example",
-        )
+        client = secrets_manager(self.aws)
         text = json.dumps({"key": key_of("aws", turn)})
         if turn == "one":
             client.create_secret(Name="gcs", SecretString=text)
@@ -168,19 +177,15 @@ def own_time() -> Iterator[Theatre]:
 @pytest.fixture
 def flock(tmp_path: Path, own_time: Theatre, aws: str) -> Iterator[Flock]:
     vault, google = VaultStandIn(), GoogleStandIn()
-    boto3.client("secretsmanager", region_name="eu-west-1", endpoint_url=aws, **_ANYBODY).close()
     with serving(vault), serving(google):
         (tmp_path / "places").mkdir()
         places = Places(tmp_path / "places", aws, vault, google)
         flock = Flock(tmp_path, own_time, places)
         places.fill(flock.environ)
         yield flock
-    client = boto3.client("secretsmanager", region_name="eu-west-1", endpoint_url=aws, **_ANYBODY)
+    client = secrets_manager(aws)
     client.delete_secret(SecretId="gcs", ForceDeleteWithoutRecovery=True)
     client.close()
-
-
-_ANYBODY = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "example"}
 
 
 def test_no_command_says_or_keeps_a_secret_of_any_place(flock: Flock) -> None:

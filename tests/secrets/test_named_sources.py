@@ -7,7 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import pyrage
+import pyrage  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from reconciler.secrets import Age, Command, Places, Policy, Resolver, SecretUnavailable

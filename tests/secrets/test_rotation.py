@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_servers import VaultStandIn, serving
+from store_servers import Answer, Asked, VaultStandIn, serving
 from world import Run, Status, World
 
 from reconciler.engine.shape import secrets
@@ -310,6 +310,19 @@ def test_a_secret_that_was_rotated_after_a_plan_without_it_makes_that_stale(harb
         applied_from(harbor, plan)
 
 
+def test_a_saved_rotation_that_cannot_be_read_any_more_says_so(harbor: World) -> None:
+    begin(harbor)
+    harbor.environ["RECONCILER_SECRET_A"] = "second"
+    plan = planned(harbor)
+    harbor.environ["RECONCILER_SECRET_A"] = ""
+    with pytest.raises(Stale) as stale:
+        applied_from(harbor, plan)
+
+    assert [each.help for each in stale.value.problems] == [
+        ("rotation not checked: the environment variable `RECONCILER_SECRET_A` is empty (`{env: RECONCILER_SECRET_A}`)")
+    ]
+
+
 def test_a_saved_plan_with_the_same_value_is_applied(harbor: World) -> None:
     begin(harbor)
     harbor.environ["RECONCILER_SECRET_A"] = "second"
@@ -370,6 +383,22 @@ def test_a_new_version_with_the_same_value_is_no_rotation_to_a_fingerprint(harbo
 
     assert (again.action(NORTH), harbor.vendor.writes()) == (Action.RECORD, ())
     assert stamp_of(recorded(harbor)).stored == "2"
+
+
+def test_a_rotation_in_the_middle_of_an_apply_is_for_the_next_one(harbor: World, vault: VaultStandIn) -> None:
+    real = vault.answer
+
+    def rotate_first(asked: Asked) -> Answer:
+        if "/data/" in asked.path:
+            vault.write("kv/lake", password="second")
+        return real(asked)
+
+    vault.reply = rotate_first
+    harbor.apply([account(KV)])
+    vault.reply = None
+
+    assert held(harbor) == "first"
+    assert said(harbor.plan()) == ["secret rotated: `secretKey`"]
 
 
 def test_a_value_is_not_read_for_a_fingerprint_that_is_known(harbor: World, vault: VaultStandIn) -> None:
