@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.providers.domo import claim
-from reconciler.providers.domo.aws import Cloud, Role, writer_policy
+from reconciler.providers.domo.aws import Cloud
+from reconciler.providers.domo.body import Bodies, attempts, earlier
 from reconciler.providers.domo.claim import Facts, at, fingerprint, observed_of
 from reconciler.providers.domo.client import Client, digest, is_block_page, words
-from reconciler.providers.domo.exports import Export, Phase, Row, export_of, moment, phase_of
+from reconciler.providers.domo.exports import Export, Phase, Row, export_of, moment
 from reconciler.providers.domo.known import Known
 from reconciler.providers.domo.manifest import normalised, seconds
 from reconciler.providers.domo.preflight import dataset_problems
-from reconciler.providers.domo.query import Column, mapping, request
+from reconciler.providers.domo.query import Column, mapping
 from reconciler.providers.domo.settings import Settings
 from reconciler.sdk import (
     Assessment,
@@ -30,15 +31,13 @@ from reconciler.sdk import (
     Unreadable,
     VendorError,
 )
-from reconciler.values import Document, Observed, Problem, Record, Resource, Secret, Severity, Value
+from reconciler.values import Document, Observed, Problem, Record, Resource, Severity, Value
 
 _PAUSE = 2.0
 """Seconds between two looks at an export that must end first."""
 
 _UNLISTED_LOOKS = 15
-
-_REMEMBERED = 20
-"""How many earlier exports of a manifest are known again when Domo gives one back."""
+"""How often an export that no list shows is taken for one that is not listed yet."""
 
 _LOOKS = 300
 """How often an export of ours that must end first is looked at, before another is called busy."""
@@ -66,6 +65,7 @@ class Exports(Handler):
         self._client = client
         self._cloud = cloud
         self._settings = settings
+        self._bodies = Bodies(client, cloud, settings)
         self._known = known
         self._lock = threading.Lock()
         self._lists: dict[str, tuple[Export, ...]] = {}
@@ -264,14 +264,14 @@ class Exports(Handler):
             "user": self._client.me(),
             "policies": self._client.policies(dataset),
             "columns": _schema(self._client.columns(dataset)),
-            "attempts": _attempts(order),
+            "attempts": attempts(order),
         }
         asked = fingerprint(self._settings.instance, order.attributes)
         return {
             **found,
             "fingerprint": asked,
             "claim": digest([asked, found["user"], found["policies"]]),
-            "earlier": _earlier(order.record),
+            "earlier": earlier(order.record),
         }
 
     def create(self, order: Order) -> Observed:
@@ -295,7 +295,7 @@ class Exports(Handler):
         return found
 
     def _start(self, order: Order, dataset: str) -> Observed:
-        reply = self._client.start(dataset, self._body(order))
+        reply = self._client.start(dataset, self._bodies.of(order))
         if reply.status not in (200, 201):
             self._say_refusal(dataset, reply.status, words(reply))
         export = export_of(reply.body, dataset) if not is_block_page(reply) else None
@@ -338,9 +338,9 @@ class Exports(Handler):
         taint = order.observed.taint if order.observed is not None else None
         is_recorded = order.record is not None and order.record.id == export.id
         is_broken = is_recorded and taint is not None and not taint.freshness
-        earlier = order.memo.get("earlier")
+        known = order.memo.get("earlier")
         ours = {"id": export.id, "claim": order.memo["claim"]}
-        if isinstance(earlier, tuple) and ours in earlier and not is_broken:
+        if isinstance(known, tuple) and ours in known and not is_broken:
             memo = {key: each for key, each in order.memo.items() if key != "before"}
             kept = order.record.memo.get("objects") if order.record is not None and is_recorded else None
             return replace(self._observed(export), memo={**memo, "objects": kept})
@@ -351,46 +351,6 @@ class Exports(Handler):
             " not changed since, and Domo cannot be told otherwise. It is tried again with every apply and succeeds"
             " once the data has changed; an export that cannot wait needs a dataset or view of its own"
         )
-
-    def _body(self, order: Order) -> dict[str, object]:
-        """The documented body; credentials are read or made for this one request."""
-        wanted = normalised(order.attributes)
-        destination = mapping(wanted.get("destination"))
-        body: dict[str, object] = {
-            **self._credentials(order),
-            "bucket": destination["bucket"],
-            "path": destination["path"],
-            "region": destination["region"],
-            "queryRequest": request(wanted, in_list=self._settings.in_list),
-        }
-        # Both named by Domo's internal OpenAPI file alone (documented there).
-        if destination.get("kmsKey") is not None:
-            body["awsKmsKey"] = destination["kmsKey"]
-        if wanted.get("source") is not None:
-            body["source"] = wanted["source"]
-        return body
-
-    def _credentials(self, order: Order) -> dict[str, object]:
-        written = mapping(order.attributes.get("credentials"))
-        role, static = written.get("assumeRole"), mapping(written.get("static"))
-        if role is None:
-            access, key, token = (
-                self._value(order, static.get(each)) for each in ("accessKeyId", "secretAccessKey", "sessionToken")
-            )
-        else:
-            asked = _role(mapping(role), mapping(normalised(order.attributes).get("destination")))
-            found = self._cloud.assume(asked)
-            access, key, token = found.access_key_id, found.secret_access_key, found.session_token
-        sent: dict[str, object] = {"awsAccessKey": access, "awsAccessSecret": key}
-        # Temporary credentials need the token too (documented); under which name is contradictory.
-        return sent if token is None else {**sent, self._settings.session_token_field: token}
-
-    def _value(self, order: Order, reference: Value) -> str | None:
-        if not isinstance(reference, Secret):
-            return None
-        value = order.reveal(reference)
-        self._client.hide(value)
-        return value
 
     def _queue(self, dataset: str) -> threading.Lock:
         with self._lock:
@@ -441,45 +401,6 @@ def _with_columns(wanted: dict[str, Value], columns: Sequence[Column]) -> dict[s
 
 def _schema(columns: Sequence[Column]) -> str:
     return digest([[each.id, each.type] for each in columns])
-
-
-def _attempts(order: Order) -> int:
-    """How many exports in a row have been tried, this one included, while the last one failed."""
-    record, observed = order.record, order.observed
-    known = record.memo.get("attempts") if record is not None else None
-    phase = phase_of(observed.outputs.get("status")) if observed is not None else None
-    return (known if isinstance(known, int) else 1) + 1 if phase is Phase.FAILED else 1
-
-
-def _earlier(record: Record | None) -> tuple[Value, ...]:
-    """What our own last exports of this manifest claimed, the newest last."""
-    if record is None:
-        return ()
-    known = record.memo.get("earlier")
-    others = [each for each in known if mapping(each).get("id") != record.id] if isinstance(known, tuple) else []
-    if isinstance(record.memo.get("claim"), str):
-        others.append({"id": record.id, "claim": record.memo["claim"]})
-    return tuple(others[-_REMEMBERED:])
-
-
-def _role(written: Document, destination: Document) -> Role:
-    arn = str(written["roleArn"])
-    policy = None
-    if written.get("scoped", True) is True:
-        key = destination.get("kmsKey")
-        policy = writer_policy(
-            arn, str(destination["bucket"]), str(destination["path"]), str(key) if key is not None else None
-        )
-    external = written.get("externalId")
-    length = written.get("durationSeconds", 3600)
-    assert isinstance(length, int)
-    return Role(
-        arn=arn,
-        session_name=str(written.get("sessionName", "reconciler")),
-        seconds=length,
-        external_id=str(external) if external is not None else None,
-        policy=policy,
-    )
 
 
 def _errors_first(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
