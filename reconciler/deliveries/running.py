@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -63,7 +63,8 @@ def check_objects(
     `done` is called with each result, in the order of the items. Raises `PermissionError` rather than send credentials
     to workers in the clear: over `tcp://` to another machine let workers find their own, or use `tls://`.
     """
-    asked = (_allowed(each, scheduler) for each in items)
+    checked = (_allowed(each, scheduler) for each in items)
+    asked = chain(list(islice(checked, 1)), checked)  # the first before anybody is connected to
     names: list[str] = []
     spread = [each for each in contract.unique if each.over == "delivery"]
     sets = {each.name: Repeated() for each in spread}
@@ -146,7 +147,7 @@ def _distributed(function: Callable[[_In], _Out], items: Iterable[_In], schedule
     help = "check the address, and that a scheduler of the same version runs there"
     client: Any
     try:
-        client = Client(scheduler, timeout="15s", set_as_default=False)  # type: ignore[no-untyped-call]  # the library is half typed
+        client = Client(scheduler, timeout="5s", set_as_default=False)  # type: ignore[no-untyped-call]  # the library is half typed
     except (OSError, TimeoutError, ValueError):
         raise Unreachable(scheduler, "the scheduler cannot be reached", help) from None
     try:

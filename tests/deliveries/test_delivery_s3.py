@@ -120,7 +120,7 @@ def test_a_stream_that_breaks_again_and_again_is_given_up() -> None:
         (500, "InternalError", Unreachable),
         (403, "InvalidObjectState", SourceError),
         (418, "Teapot", SourceError),
-        (403, "HTML", Unreachable),
+        (403, "HTML", NotAllowed),
         (502, "HTML", Unreachable),
     ],
 )
