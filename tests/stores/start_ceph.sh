@@ -33,7 +33,7 @@ C
 C="-c $D/ceph.conf"
 ceph-authtool --create-keyring keyring --gen-key -n mon. --cap mon 'allow *' >/dev/null
 ceph-authtool keyring --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *' >/dev/null
-monmaptool --create --fsid $FSID --addv a '[v2:127.0.0.1:$3,v1:127.0.0.1:$4]' monmap >/dev/null
+monmaptool --create --fsid $FSID --addv a "[v2:127.0.0.1:$3,v1:127.0.0.1:$4]" monmap >/dev/null
 ceph-mon $C --mkfs -i a --monmap monmap --keyring keyring
 ceph-mon $C -i a --pid-file run/mon.pid
 OSD=$(u); ID=$(ceph $C osd new $OSD)
