@@ -12,9 +12,11 @@ a way back, and with them the pages that lead from the oldest of them to the new
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from reconciler.backend.errors import BackendError, Damaged, Fenced
 from reconciler.engine.codec import (
@@ -33,6 +35,13 @@ from reconciler.values import State
 
 _FILE = re.compile(r"([0-9]{12})\.json\Z")
 _LOOKS = 3
+
+
+_FEW = 16
+_AT_ONCE = 8
+"""A bucket answers in tens of milliseconds, so many small objects are fetched side by side."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +126,17 @@ class Objects:
         if newest.folded != states[-1]:
             raise self._damaged(self.state_name(states[-1]), f"says that it is number {newest.folded}")
         folding = Folding(newest.state, newest.open_intents)
-        for expected, number in enumerate((each for each in pages if each > states[-1]), states[-1] + 1):
+        following = [each for each in pages if each > states[-1]]
+        for expected, number in enumerate(following, states[-1] + 1):
             if number != expected:
                 raise self._damaged(self.page_name(expected), "is missing, but later pages are there")
-            page = self.read_page(number, newest.state.lineage)
+        lineage = newest.state.lineage
+        for page in _side_by_side(lambda number: self.read_page(number, lineage), following):
             try:
                 folding.add(*page.entries)
             except JournalError as error:
-                raise self._damaged(self.page_name(number), f"does not follow from the pages before: {error}") from None
+                name = self.page_name(page.number)
+                raise self._damaged(name, f"does not follow from the pages before: {error}") from None
         return Present(states=states, pages=pages, folding=folding)
 
     def read_state(self, number: int) -> StoredState:
@@ -153,11 +165,11 @@ class Objects:
         return page
 
     def forget(self, states: Iterable[int], pages: Iterable[int]) -> None:
-        """Delete states and pages, oldest first, so that what is left has no gap at any moment."""
+        """Delete states, oldest first, and then pages that no state that is left begins before."""
         for number in states:
             self.store.delete(self.state_name(number))
-        for number in pages:
-            self.store.delete(self.page_name(number))
+        for _ in _side_by_side(lambda number: self.store.delete(self.page_name(number)), tuple(pages)):
+            pass
 
     def states(self) -> tuple[int, ...]:
         """The numbers of all states that are there, readable or not."""
@@ -242,3 +254,18 @@ class Objects:
             f"{self.store.where(name)} {what}; nothing was changed. Restore it from a backup, or see "
             "`reconciler state restore`"
         )
+
+
+def _side_by_side(call: Callable[[int], T], numbers: Sequence[int]) -> Iterator[T]:
+    """The results in the order of the numbers; one call after the other when there are few."""
+    if len(numbers) <= _FEW:
+        yield from map(call, numbers)
+        return
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="state") as pool:
+        futures = [pool.submit(call, number) for number in numbers]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()

@@ -124,3 +124,30 @@ def test_a_damaged_entry_of_the_lock_is_a_held_lock_that_is_watched_like_any(mem
     assert now[0] - 100 >= 180
     assert journal.interrupted is not None
     assert max(pages).endswith("000000000004.json")
+
+
+def test_a_long_journal_leads_to_the_same_state_as_a_short_one_and_is_cleared_away(memory: Memory) -> None:
+    backend = Backend.over(memory, project="shop", environment="prod", keep=0)
+    with backend.lock(HOLDER) as journal:
+        for number in range(60):
+            record = Record(address=LAKE, id=f"d-{number}", scope="org", applied={})
+            journal.settle(Settlement(intent="", status=SettlementStatus.DONE, at=NOW, address=LAKE, record=record))
+        followed = backend.load().state
+        journal.compact()
+
+    assert followed == journal.state == backend.load().state
+    assert followed.records[LAKE].id == "d-59"
+    assert [each for each in memory.objects if "/journal/" in each] == []
+
+
+@pytest.mark.parametrize("number", [10, 40])
+def test_a_gap_or_damage_in_a_long_journal_is_named(memory: Memory, number: int) -> None:
+    with backend_over(memory).lock(HOLDER) as journal:
+        for each in range(60):
+            journal.intend(intent(f"i-{each}"))
+    name = f"shop/prod/journal/{number:012d}.json"
+    memory.objects[name] = b""
+
+    refused(memory, f"{name} cannot be used")
+    del memory.objects[name]
+    refused(memory, f"{name} is missing, but later pages are there")

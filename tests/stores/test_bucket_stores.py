@@ -219,7 +219,7 @@ def test_what_google_refuses_is_a_sentence_with_the_place_and_what_to_do(answer:
             ("delete", lambda: store.delete("a")),
         ):
             with pytest.raises(StoreError) as refused:
-                call()  # type: ignore[no-untyped-call]  # a lambda of a loop
+                call()
 
             assert str(refused.value).startswith(f"cannot {doing} `gs://example-bucket/p/a`: ")
             assert sentence in str(refused.value)
