@@ -157,22 +157,36 @@ class GcsSource:
             # Both are 404, and only the words of the answer differ; the list says which it is.
             next(self.list("\x7f"), None)
             raise
-        return _pinned(self._bucket(), blob)
+        return blob
 
     def _piece(self, key: str, blob: Any, start: int, end: int) -> bytes:  # noqa: ANN401 - as above
+        """Bytes of the generation that was found, and of no other."""
         with self._explained(key):
+            # A blob of its own, since the library moves a blob's generation with every answer.
+            wanted = self._bucket().blob(blob.name, generation=blob.generation)
             try:
                 # `raw_download`: what is stored, not what the server would unpack (decompressive transcoding).
-                piece: bytes = blob.download_as_bytes(
-                    start=start, end=end - 1, raw_download=True, timeout=_TIMEOUTS, retry=_patiently(), checksum=None
+                piece: bytes = wanted.download_as_bytes(
+                    start=start,
+                    end=end - 1,
+                    raw_download=True,
+                    if_generation_match=blob.generation,
+                    timeout=_TIMEOUTS,
+                    retry=_patiently(),
+                    checksum=None,
                 )
             except Exception as error:
-                if getattr(error, "code", None) == 404:
-                    raise Changed(self.where(key), "it was written anew while it was read", "run again") from None
+                if getattr(error, "code", None) in (404, 412):
+                    raise self._changed(key) from None
                 raise
+            if wanted.generation not in (None, blob.generation):  # from a server that does not look at what is asked
+                raise self._changed(key)
         if len(piece) != end - start:
             raise Unreachable(self.where(key), "the server sent less than it promised", "run again")
         return piece
+
+    def _changed(self, key: str) -> Changed:
+        return Changed(self.where(key), "it was written anew while it was read", "run again")
 
     def _described(self, blob: Any) -> Delivered:  # noqa: ANN401 - as above
         told = {
@@ -259,13 +273,6 @@ class GcsSource:
         except (ValueError, TypeError) as error:
             name = type(error).__name__
             raise SourceError(where, f"the cloud's library refuses it ({name})", "check the place's settings") from None
-
-
-def _pinned(bucket: Any, blob: Any) -> Any:  # noqa: ANN401 - the library has no types
-    """The same blob, whose every later request names the generation."""
-    pinned = bucket.blob(blob.name, generation=blob.generation)
-    pinned._properties.update(blob._properties)  # noqa: SLF001 - saves asking the server a second time
-    return pinned
 
 
 def _patiently() -> Any:  # noqa: ANN401 - as above

@@ -61,6 +61,7 @@ def in_a_process(count: int, spoil_every: int) -> tuple[int, int, int]:
     return records, broken, megabytes
 
 
+@pytest.mark.timeout(600)  # as above
 def test_ten_times_the_records_take_the_same_memory() -> None:
     contract = replace(export_contract(), unique=())
     traced(100, contract)  # what is made once
@@ -68,6 +69,7 @@ def test_ten_times_the_records_take_the_same_memory() -> None:
     assert traced(20_000, contract) < traced(2_000, contract) + _MIB
 
 
+@pytest.mark.timeout(600)  # two cores may be shared by many
 def test_two_hundred_thousand_records_take_a_few_megabytes_more_than_none() -> None:
     _, _, least = in_a_process(1, 0)
     records, broken, most = in_a_process(200_000, 1000)
