@@ -64,6 +64,7 @@ def adopt(workspace: Workspace, address: Address, id: str, *, lock_timeout: floa
         )
     with workspace.backend.lock(workspace.holder("import"), timeout=lock_timeout) as journal:
         _refuse_managed(journal.state, address, id)
+        workspace.session(address.vendor).handler(address.kind).concern([resource.attributes])
         observed = _read(workspace, address, id)
         _refuse_owned(workspace, observed)
         adopted = _record(workspace, journal, resource, observed)
@@ -110,8 +111,11 @@ def _unmanaged(workspace: Workspace, state: State, address: Address) -> list[Obs
         if record.address.type == address.type
         for id in (record.id, *(each.id for each in record.deposed))
     }
+    handler = workspace.session(address.vendor).handler(address.kind)
+    resources = workspace.load().desired.resources.values()
+    handler.concern(tuple(each.attributes for each in resources if each.address.type == address.type))
     with asking():
-        found = workspace.session(address.vendor).handler(address.kind).list()
+        found = handler.list()
     return [each for each in found if each.id not in taken and each.owner is None]
 
 

@@ -70,6 +70,14 @@ class Reader:
         objects: dict[str, tuple[Observed, ...]] = {}
         listed: dict[str, frozenset[str]] = {}
         unreadable: dict[str | Address, Problem] = {}
+        for type in types:
+            self._handler(type).concern(
+                [
+                    *(each.attributes for each in desired.resources.values() if each.address.type == type),
+                    *(each.applied for each in records.values() if each.address.type == type),
+                    *(each.record.applied for each in intents if each.record and each.address.type == type),
+                ]
+            )
         taken = self.clock.now()  # before the lists: what is made while they are read may be missing from them
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
             for type, found in zip(types, pool.map(self._list, types), strict=True):

@@ -98,6 +98,9 @@ class Handler(ABC):
     one mutating request; an update may send several if repeating them does no harm.
     """
 
+    def concern(self, documents: Iterable[Document]) -> None:  # noqa: B027 - an optional verb
+        """What the next readings are about, for vendors that list by something that only documents name."""
+
     @abstractmethod
     def list(self) -> Sequence[Observed]:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -27,7 +27,8 @@ class Kind:
     `spec` is the pydantic model of the manifest's `spec` (or a discriminated union of models) and carries the
     field markers. `natural_key` are paths whose equal values make two objects lookalikes. `name_field` is the
     spec key that is `metadata.name` when left out. `expand` turns a composite into its parts, which share its
-    name; a composite has no handler. `check` finds offline what a model cannot say. `example` is a whole manifest.
+    name; a composite has no handler. `check` finds offline what a model cannot say, `together` what
+    no manifest has wrong by itself: it is given all resources of the kind. `example` is a whole manifest.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Kind:
     replacement_cost: str | None = None
     expand: Callable[[Resource], Iterable[Resource]] | None = None
     check: Callable[[Resource], Iterable[Problem]] | None = None
+    together: Callable[[Sequence[Resource]], Iterable[Problem]] | None = None
     example: str = ""
 
     def traits(self, vendor: str) -> Traits:

@@ -92,6 +92,11 @@ class Manifests:
             perhaps = perhaps | rest._perhaps
         if not elsewhere:
             self._say_all(each for each in self._overlays.idle() if not self._named_perhaps(each))
+        for type in sorted({address.type for address in self.resources}):
+            together = self._ready(type).kind.together
+            if together is not None:
+                found = (each for address, each in sorted(self.resources.items()) if address.type == type)
+                self._say_all(together(tuple(found)))
         for reference in self._references:
             if reference.target not in known and reference.target.name not in perhaps:
                 self._say_about(unknown_reference(reference, known))

@@ -16,7 +16,6 @@ from s3_server import furnish, object_store
 from world import World
 
 from reconciler.emulator import ObjectStore
-from reconciler.providers.domo.provider import KNOWN
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +51,6 @@ def stage_it(world_of: Callable[..., World]) -> Iterator[Callable[..., Scene]]:
     with ExitStack() as ending:
 
         def staged(knob: Knob | None = None, store: ObjectStore | None = None) -> Scene:
-            KNOWN.clear()  # a process ends with what it knew of manifests, a test does not
             scene = Scene(world_of("domo"), knob or Knob(), store)
             ending.callback(scene.close)
             return scene

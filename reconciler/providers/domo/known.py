@@ -33,11 +33,6 @@ class Known:
         with self._lock:
             self._targets |= found
 
-    def clear(self) -> None:
-        """Know nothing any more."""
-        with self._lock:
-            self._targets.clear()
-
     @property
     def datasets(self) -> tuple[str, ...]:
         """Every dataset, sorted."""

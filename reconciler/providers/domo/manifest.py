@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -254,3 +255,25 @@ def _query(query: Document) -> Iterator[Fault]:
 def columns_of(query: Document) -> tuple[str, ...]:
     """Every column that a query names."""
     return tuple(dict.fromkeys(name for _, name in mentioned(query)))
+
+
+def shared_datasets(resources: Sequence[Resource]) -> Iterator[Problem]:
+    """One slot and one memory per dataset (documented): two manifests would take turns in blocking each other."""
+    datasets: dict[str, list[Resource]] = defaultdict(list)
+    for each in resources:
+        datasets[str(mapping(each.attributes.get("dataset")).get("id")).lower()].append(each)
+    for dataset, sharing in sorted(datasets.items()):
+        allowed = all(mapping(each.attributes.get("dataset")).get("shared") is True for each in sharing)
+        for each in sharing[1:]:
+            yield Problem(
+                code="shared-dataset",
+                message=(
+                    f"`{sharing[0].address}` exports the dataset `{dataset}` too; Domo keeps one export per state of"
+                    " the data, so the second is blocked until the data changes"
+                ),
+                address=each.address,
+                path=("dataset", "id"),
+                help="give each its own dataset or view in Domo"
+                + ("" if allowed else ", or write `shared: true` below `dataset` in each to accept that"),
+                severity=Severity.WARNING if allowed else Severity.ERROR,
+            )

@@ -11,7 +11,7 @@ from reconciler.providers.domo.exports import Row
 from reconciler.providers.domo.query import Column, faults, mapping
 from reconciler.providers.domo.settings import Checks, Settings, Weight
 from reconciler.sdk import VendorError
-from reconciler.values import Action, Change, Path, Plan, Problem, Resource, Severity
+from reconciler.values import Action, Path, Plan, Problem, Resource, Severity
 
 
 def dataset_problems(
@@ -78,9 +78,8 @@ def _warnings(resource: Resource, row: Row, policies: str, checks: Checks) -> It
 
 
 def plan_problems(cloud: Cloud, settings: Settings, plan: Plan) -> Iterator[Problem]:
-    """Manifests that compete for one dataset, and buckets that do not guard what is put into them."""
+    """Buckets that do not guard what is put into them."""
     changes = [each for each in plan.changes if each.address.vendor == "domo" and each.resource is not None]
-    yield from _shared(changes)
     if settings.aws is None or not settings.aws.look_at_buckets:
         return
     buckets: dict[str, list[Resource]] = defaultdict(list)
@@ -100,31 +99,6 @@ def plan_problems(cloud: Cloud, settings: Settings, plan: Plan) -> Iterator[Prob
 
 _BUCKET: Path = ("destination", "bucket")
 _UNREAD_HELP = "give the tool's own AWS credentials the right to see how the bucket is guarded"
-
-
-def _shared(changes: Sequence[Change]) -> Iterator[Problem]:
-    """One slot and one memory per dataset (documented): two manifests would take turns in blocking each other."""
-    datasets: dict[str, list[Resource]] = defaultdict(list)
-    for change in changes:
-        if change.resource is not None:
-            datasets[str(at(change.resource.attributes, ("dataset", "id")))].append(change.resource)
-    for dataset, resources in sorted(datasets.items()):
-        if len(resources) < 2:
-            continue
-        others = ", ".join(f"`{each.address}`" for each in resources[:-1])
-        allowed = all(at(each.attributes, ("dataset", "shared")) is True for each in resources)
-        yield Problem(
-            code="shared-dataset",
-            message=(
-                f"{others} exports the dataset `{dataset}` too; Domo keeps one export per state of the data, so the"
-                " second is blocked until the data changes"
-            ),
-            address=resources[-1].address,
-            path=("dataset", "id"),
-            help="give each its own dataset or view in Domo"
-            + ("" if allowed else ", or write `shared: true` below `dataset` in each to accept that"),
-            severity=Severity.WARNING if allowed else Severity.ERROR,
-        )
 
 
 def _guards(name: str, bucket: Bucket, resources: Sequence[Resource], checks: Checks) -> Iterator[Problem]:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from reconciler.providers.domo.client import SAFE
 from reconciler.providers.domo.known import Known
-from reconciler.providers.domo.manifest import DatasetExport, check
+from reconciler.providers.domo.manifest import DatasetExport, check, shared_datasets
 from reconciler.providers.domo.session import DomoSession
 from reconciler.providers.domo.settings import Settings
 from reconciler.sdk import Connection, Kind, Provider, Session
-from reconciler.values import Identity, OnRemoval, Problem, Resource
-
-KNOWN = Known()
-"""The datasets that the manifests of this process name."""
-
-
-def _check(resource: Resource) -> Iterable[Problem]:
-    """What the model cannot say; the dataset is remembered, since Domo lists exports of named datasets alone."""
-    KNOWN.add([resource.attributes])
-    return tuple(check(resource))
-
+from reconciler.values import Identity, OnRemoval
 
 DATASET_EXPORT = Kind(
     name="DatasetExport",
@@ -34,7 +22,8 @@ DATASET_EXPORT = Kind(
     job=True,
     on_removal=OnRemoval.FORGET,
     settle_seconds=30.0,
-    check=_check,
+    check=check,
+    together=shared_datasets,
     example="""\
 apiVersion: domo.reconciler/v1
 kind: DatasetExport
@@ -70,4 +59,4 @@ class Domo(Provider):
 
     def connect(self, connection: Connection) -> Session:
         """A session with one instance; sends nothing yet."""
-        return DomoSession(connection, KNOWN)
+        return DomoSession(connection, Known())
