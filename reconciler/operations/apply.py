@@ -81,7 +81,8 @@ def apply(
         def plan(options: Options) -> Planned:
             return decide(workspace, desired, journal.state, journal.open_intents, options, limits=limits, patient=True)
 
-        planned, left_out = plan(options), ()
+        planned = plan(options)
+        left_out: tuple[Problem, ...] = ()
         if workspace.stopping:
             raise Stopped
         if contract is not None:

@@ -198,9 +198,9 @@ def test_an_object_is_adopted_under_a_manifest_that_names_titles(harbor: World, 
     row = vendor.emulator.insert("cargoes", {"name": "north", "datasets": ["rye", "wheat"]})
     harbor.write([BY_TITLE])
     with harbor.workspace() as workspace:
-        record = adopt(workspace, address("Cargo"), str(row["id"]))
+        adopted = adopt(workspace, address("Cargo"), str(row["id"]))
 
-    assert record.applied["datasets"] == ("wheat", "rye")
+    assert adopted.record.applied["datasets"] == ("wheat", "rye")
     assert harbor.plan().changes_to_make == ()
 
 

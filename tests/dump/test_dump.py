@@ -15,7 +15,7 @@ from reconciler.operations.adopt import adopt_all
 from reconciler.operations.dump import Dumped, dump
 from reconciler.operations.failures import Failure, Misused
 from reconciler.specs.writer import write_manifest
-from reconciler.values import Action, Address, Ref, Secret
+from reconciler.values import Action, Address, Ref, Secret, Value
 
 OWN = {"env": "RECONCILER_SECRET_CANARY"}
 
@@ -243,7 +243,7 @@ def test_whatever_is_written_is_read_back_the_same(value: object) -> None:
 
 
 def test_references_and_secrets_are_written_as_people_do(tmp_path: Path) -> None:
-    spec = {
+    spec: dict[str, Value] = {
         "to": Ref(Address("example", "Thing", "b")),
         "key": Secret(source="file", name="/run/secrets/x", version="2"),
     }

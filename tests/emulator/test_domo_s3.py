@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 from domo_stage import Stage, export_body, query_of, rows_of, staged
@@ -31,7 +32,9 @@ def stage(store: ObjectStore) -> Iterator[Stage]:
 def body(access: Access, **changes: object) -> JsonObject:
     token = {} if access.session_token is None else {"sessionToken": access.session_token}
     keys = {"awsAccessKey": access.key, "awsAccessSecret": access.secret, **token}
-    return export_body(**{**keys, "bucket": LAKE, "region": LAKE_REGION, "path": f"test/{next(_names)}", **changes})
+    where = {"bucket": LAKE, "region": LAKE_REGION, "path": f"test/{next(_names)}"}
+    wanted: dict[str, Any] = {**keys, **where, **changes}
+    return export_body(**wanted)
 
 
 def delivered(store: ObjectStore, job: JsonObject, bucket: str = LAKE) -> list[tuple[str, bytes]]:

@@ -553,8 +553,8 @@ def _(stage: Stage) -> object:
     with object_store() as store:
         writer = store.make_user("writer", ["s3:PutObject"])
         stage.emulator.deliver_to(store.endpoint)
-        keys = {"awsAccessKey": writer.key, "awsAccessSecret": writer.secret}
-        job = stage.exported(export_body(bucket=BUCKET, region=LAKE_REGION, **keys))
+        body = export_body(bucket=BUCKET, region=LAKE_REGION, awsAccessKey=writer.key, awsAccessSecret=writer.secret)
+        job = stage.exported(body)
     return job["errorCode"] or job["exportStatus"]
 
 

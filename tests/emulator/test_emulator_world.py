@@ -276,9 +276,7 @@ def imported(folder: Path) -> set[str]:
 
 def test_the_room_imports_nothing_else_of_the_house() -> None:
     others = {
-        name.partition(".")[0]
-        for name in imported(ROOT / "emulator")
-        if not name.startswith("reconciler.emulator")
+        name.partition(".")[0] for name in imported(ROOT / "emulator") if not name.startswith("reconciler.emulator")
     }
 
     assert others == {"uvicorn", "boto3", "botocore", "moto"}

@@ -2,7 +2,7 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_a_session_policy_narrows_what_the_role_may(store: ObjectStore) -> None:
     }
     asking = {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": f"arn:aws:s3:::{LAKE}"}
 
-    def narrowed(*statements: dict[str, object]) -> Access:
+    def narrowed(*statements: Mapping[str, object]) -> Access:
         return store.assume_role(policy={"Version": "2012-10-17", "Statement": list(statements)})
 
     assert put(store, narrowed(writing), key="domo/a") == ""
