@@ -27,7 +27,7 @@ Schema, rules, uniqueness, columns, limits. `check_objects(items, contract, jobs
 A damaged, truncated or vanished object is a finding, not an exception. Values are described, not shown, unless
 `show_values`. The result is the same on one process, on many, and on the machines of a dask scheduler. Rules that come
 with the file itself: `empty-file`, `truncated`, `damaged`, `trailing-bytes`, `bomb`, `compressed-twice`,
-`unexpected-format`, `encoding`, `byte-order-mark`, `blank-line`, `line-too-long`, `bad-json`, `bad-csv`,
+`unexpected-format`, `encoding`, `byte-order-mark`, `blank-line`, `line-too-long`, `bad-json`, `too-deep`, `bad-csv`,
 `field-count`, `columns`, `column-type`, `column-null`, `record-count`, `unknown-key`; those of a place: the errors'
 codes; those of a schema: `schema.<keyword>:<path>`; others: the names that rules and `Unique` have.
 """

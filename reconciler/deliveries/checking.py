@@ -203,6 +203,12 @@ class _Check:
             self._flaw(flaw)
 
     def _record(self, record: Record, sets: list[Repeated | bytearray]) -> None:
+        try:
+            self._judged(record, sets)
+        except RecursionError:
+            self._flaw(Flaw("too-deep", record.line, "the record is nested too deeply to be checked"))
+
+    def _judged(self, record: Record, sets: list[Repeated | bytearray]) -> None:
         line, value = record
         contract = self._contract
         if self._schema is not None and not self._schema.is_valid(value):

@@ -184,7 +184,11 @@ def column_flaws(contract: Contract, names: tuple[str, ...], types: tuple[str, .
         return []
     expected = {each.name: each for each in contract.columns}
     flaws = [Flaw("columns", None, f"column `{each}` is missing") for each in expected if each not in names]
-    flaws += [Flaw("columns", None, f"column `{each}` is not expected") for each in names if each not in expected]
+    for at, each in enumerate(names, 1):
+        if each not in expected:
+            # Without a header, the first row of CSV stands where the names should: it may be somebody's.
+            shown = f"column `{each}`" if types is not None or contract.show_values else f"column {at}"
+            flaws.append(Flaw("columns", None, f"{shown} is not expected"))
     if not flaws and contract.ordered and names != tuple(expected):
         flaws.append(Flaw("columns", None, "the columns stand in another order"))
     for name, type in zip(names, types or (), strict=False):

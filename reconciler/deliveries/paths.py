@@ -8,6 +8,8 @@ from typing import Any
 
 EACH = "[]"
 ANY = "{}"
+HIDDEN = "*"
+"""Stands in a place for a key that is data."""
 
 
 @lru_cache(maxsize=1024)
@@ -47,8 +49,9 @@ def select(value: Any, steps: tuple[str, ...], at: Place = ()) -> Iterator[tuple
         if step == ANY:
             if isinstance(value, dict):
                 rest = steps[index + 1 :]
-                for key, each in value.items():
-                    yield from select(each, rest, (*at, key))
+                for each in value.values():
+                    # The map's own keys are data, and may be somebody's.
+                    yield from select(each, rest, (*at, HIDDEN))
             return
         if not isinstance(value, dict) or step not in value:
             return

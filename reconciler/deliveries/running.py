@@ -148,6 +148,9 @@ def _distributed(function: Callable[[_In], _Out], items: Iterable[_In], schedule
     client: Any
     try:
         client = Client(scheduler, timeout="5s", set_as_default=False)  # type: ignore[no-untyped-call]  # the library is half typed
+    except TypeError:
+        help = "configure `distributed.comm.tls` of dask on this machine"
+        raise Unreachable(scheduler, "there are no certificates for `tls://`", help) from None
     except (OSError, TimeoutError, ValueError):
         raise Unreachable(scheduler, "the scheduler cannot be reached", help) from None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from reconciler.deliveries.access import S3Access
@@ -12,7 +12,7 @@ from reconciler.deliveries.locations import S3Location
 from reconciler.deliveries.resuming import Broken, Opened, resumed
 from reconciler.deliveries.s3_errors import explained
 from reconciler.deliveries.s3_posture import posture_of
-from reconciler.deliveries.source import Changed, Delivered, NotThere, Posture, Unreachable
+from reconciler.deliveries.source import Changed, Delivered, NotAllowed, NotThere, Posture, Unreachable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -106,7 +106,8 @@ class S3Source:
 
     def posture(self) -> Posture:
         """See `Source.posture`; needs s3:GetBucketPublicAccessBlock, GetBucketPolicyStatus and GetBucketAcl."""
-        self._look()
+        with suppress(NotAllowed):  # who may not list may still be told the settings; what is not told is said
+            self._look()
         stranger = S3Source(
             self._location,
             S3Access(anonymous=True, endpoint=self._access.endpoint, region=self._access.region),

@@ -51,8 +51,15 @@ class Compiled:
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             first = str(error).partition("\n")[0]
             raise BadSchema(f"the schema cannot be used: {first}") from None
-        self.is_valid: Callable[[Any], bool] = self._validator.is_valid
+        self._is_valid: Callable[[Any], bool] = self._validator.is_valid
         self._names = frozenset(_names(document))
+
+    def is_valid(self, record: Any) -> bool:  # noqa: ANN401 - JSON
+        """Whether the record keeps the schema; raises `RecursionError` for one that is nested too deeply to tell."""
+        try:
+            return self._is_valid(record)
+        except ValueError:  # "Recursion limit reached", at 255 levels (jsonschema-rs 0.60)
+            raise RecursionError from None
 
     def broken(self, record: Any) -> Iterator[Broken]:  # noqa: ANN401 - JSON
         """
@@ -100,7 +107,7 @@ def unknown_keys(document: Mapping[str, Any]) -> Callable[[Any], Iterator[Place]
                 if below is None:
                     yield (*at, key)
                 elif isinstance(each, dict | list):
-                    yield from walk(each, below, (*at, key))
+                    yield from walk(each, below, (*at, key if shape.names(key) else "*"))
 
     return lambda record: walk(record, shape, ())
 
@@ -137,6 +144,10 @@ class _Shape:
             return self._others  # not remembered: such keys are data, and there may be millions
         self._below[key] = self._of(named)
         return self._below[key]
+
+    def names(self, key: str) -> bool:
+        """Whether the key is the schema's own word; others are data, and may be somebody's."""
+        return key in self._below
 
     @cached_property
     def _others(self) -> _Shape | None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.deliveries import Checked, Column, Contract, Format, Level, Limits, Unreachable, check_pieces
+from reconciler.deliveries import Checked, Column, Contract, Format, Level, Limits, Unique, Unreachable, check_pieces
 
 ANY = Contract(name="anything")
 NDJSON = Contract(name="ndjson", format=Format.NDJSON)
@@ -241,3 +241,28 @@ def test_any_byte_that_is_turned_over_in_gzip_is_noticed_or_harmless(at: int) ->
 
     # The header's time, system and flags may be anything; all else is covered by the checksum.
     assert not found.valid or (found.records == 150 and at < 10)
+
+
+@pytest.mark.parametrize("depth", [10, 200, 300, 800, 990, 2000, 100_000])
+def test_records_of_any_depth_are_checked_or_said_to_be_too_deep(depth: int) -> None:
+    body = b'{"a":' * depth + b"1" + b"}" * depth + b'\n{"a": 1}\n'
+    schema = '{"properties": {"a": {"$ref": "#"}}}'
+    contract = Contract(
+        name="c",
+        format=Format.NDJSON,
+        schema=schema,
+        unknown_keys=Level.ERROR,
+        unique=(Unique(name="u", path="a"),),
+    )
+    found = check(body, contract)
+
+    assert [each.rule for each in found.findings] in ([], ["too-deep"], ["bad-json"])
+    assert found.readable
+    assert found.records >= 1
+
+
+def test_columns_that_are_really_the_first_row_are_not_shown() -> None:
+    found = check(b"1,someone@example.org\n2,other@example.org\n", CSV)
+
+    assert "columns" in {each.rule for each in found.counts}
+    assert "someone" not in str(found)

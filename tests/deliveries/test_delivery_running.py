@@ -237,3 +237,8 @@ def test_uniqueness_within_an_object_knows_nothing_of_others(tmp_path: Path) -> 
     assert [(each.line, each.message) for each in alone.findings] == [(3, "has the same value as line 1")]
     assert alone.valid
     assert silent.counts == ()
+
+
+def test_a_scheduler_behind_tls_needs_certificates() -> None:
+    with pytest.raises(Unreachable, match="certificates"):
+        list(run(doubled, [1], scheduler="tls://127.0.0.1:1"))

@@ -97,7 +97,7 @@ def test_a_row_that_breaks_a_column_is_found_at_its_line() -> None:
     ("header", "messages"),
     [
         (b"id,name,price,sold,day\n", ["column `at` is missing"]),
-        (b"id,name,price,sold,day,when\n", ["column `at` is missing", "column `when` is not expected"]),
+        (b"id,name,price,sold,day,when\n", ["column `at` is missing", "column 6 is not expected"]),
         (b"name,id,price,sold,day,at\n", ["the columns stand in another order"]),
         (b"id,id,price,sold,day,at\n", ["two columns have the same name"]),
     ],
