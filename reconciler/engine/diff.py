@@ -176,7 +176,7 @@ class _Walk(_Rules):
                 yield _change(shape, path, observed, wanted, forced=_fixes(shape, wanted))
         elif isinstance(wanted, tuple) and not shape.unordered:
             yield from self._compare_list(shape, path, wanted, applied, observed)
-        elif form(visible(wanted, shape), shape) != form(observed, shape):
+        elif form(visible(wanted, shape), shape) != form(visible(observed, shape), shape):
             yield _change(shape, path, observed, wanted)
         elif holds_hidden(wanted, shape) or holds_hidden(applied, shape):
             yield from self._compare_hidden(shape, path, wanted, applied)
@@ -269,7 +269,7 @@ class _Forms(_Rules):
             return self._list(shape, path, wanted, applied, observed)
         if holds_hidden(wanted, shape) or holds_hidden(applied, shape):
             left, right = self._hidden(shape, path, wanted, applied)
-            return (form(visible(wanted, shape), shape), left), (form(observed, shape), right)
+            return (form(visible(wanted, shape), shape), left), (form(visible(observed, shape), shape), right)
         return form(wanted, shape), form(observed, shape)
 
     def _hidden(self, shape: Shape, path: Path, wanted: Value, applied: Value) -> tuple[Form, Form]:
