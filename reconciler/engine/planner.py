@@ -189,9 +189,7 @@ class _Planner:
         self._options = options
         self._objects = {(type, each.id): each for type, objects in snapshot.objects.items() for each in objects}
         self._recorded = {
-            (record.address.type, id): record.address
-            for record in self._records.values()
-            for id in (record.id, *(each.id for each in record.deposed))
+            (record.address.type, id): record.address for record in self._records.values() for id in record.ids
         }
         self._needed = {address: references(resource.attributes) for address, resource in wanted.items()}
         self._ids: dict[Address, str | None] = {}
@@ -278,17 +276,16 @@ class _Planner:
     def _decide(self, address: Address) -> Change:
         record = self._records.get(address)
         resource = self._wanted.get(address)
-        nothing = Change(
-            address=address, action=Action.NOOP, id=record.id if record else None, resource=resource, record=record
-        )
+        id = record.id if record is not None else None
+        nothing = Change(address=address, action=Action.NOOP, id=id, resource=resource, record=record)
         if not self._readable(address):
             return nothing
         if record is not None and not self._in_scope(record):
             return nothing
         if address in self._recovery.holds:
             return self._held(nothing, self._recovery.holds[address])
-        observed = self._objects.get((address.type, record.id)) if record else None
-        if record is not None and observed is None and address in self._snapshot.holds:
+        observed = self._objects.get((address.type, id)) if id is not None else None
+        if id is not None and observed is None and address in self._snapshot.holds:
             return self._held(nothing, self._snapshot.holds[address])
         if resource is None:
             assert record is not None
@@ -324,7 +321,7 @@ class _Planner:
     def _keep(self, base: Change, resource: Resource, record: Record | None, observed: Observed | None) -> Change:
         traits = self._traits(resource.address.type)
         document = resolve(resource.attributes, self._ids.get)
-        if record is None:
+        if record is None or record.id is None:
             return self._create(base, document, traits, Reason(code=ReasonCode.NEW, text="it does not exist yet"))
         if observed is None:
             reason = Reason(code=ReasonCode.GONE, text=f"gone at the vendor: `{record.id}` does not exist any more")
@@ -479,6 +476,8 @@ class _Planner:
         )
 
     def _remove(self, base: Change, record: Record, observed: Observed | None) -> Change:
+        if record.id is None:
+            return base
         if observed is None:
             reason = Reason(code=ReasonCode.GONE, text=f"`{record.id}` does not exist any more")
             return replace(base, action=Action.FORGET, reasons=(reason,))

@@ -59,9 +59,10 @@ def adopt(workspace: Workspace, address: Address, id: str, *, lock_timeout: floa
 
 def _refuse_managed(state: State, address: Address, id: str) -> None:
     if address in state.records:
-        raise Failure(f"`{address}` is managed already: it is `{state.records[address].id}`")
+        ids = " and ".join(f"`{each}`" for each in state.records[address].ids)
+        raise Failure(f"`{address}` is managed already: it is {ids}")
     for other in state.records.values():
-        if other.address.type == address.type and id in {other.id, *(each.id for each in other.deposed)}:
+        if other.address.type == address.type and id in other.ids:
             raise Failure(f"`{id}` is managed already, as `{other.address}`")
 
 

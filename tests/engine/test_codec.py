@@ -83,7 +83,7 @@ lifecycles = st.builds(
 records = st.builds(
     Record,
     address=addresses,
-    id=texts,
+    id=st.none() | texts,
     scope=texts,
     applied=documents,
     needs=st.lists(addresses, max_size=2).map(tuple),
@@ -388,7 +388,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
     [
         ({"colour": 1}, "the value has the unknown field `colour`"),
         ({"id": 1}, "`id` should be text, not a number"),
-        ({"id": None}, "`id` should be text, not nothing"),
+        ({"scope": None}, "`scope` should be text, not nothing"),
         ({"address": "lake"}, "`address` is wrong: `lake` is not an address"),
         ({"needs": "lake"}, "`needs` should be a list, not text"),
         ({"needs": [True]}, "`needs[0]` should be text, not true or false"),

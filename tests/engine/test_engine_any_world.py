@@ -304,7 +304,7 @@ def test_what_is_sent_for_an_unchanged_resource_is_what_was_sent_last(genes: Gen
                 lambda to: records[to].id,
                 traits_of(address.type),
                 record=records[address],
-                observed=project.vendor.observed(address.type, records[address].id),
+                observed=project.vendor.observed(address.type, records[address].ids[0]),
             )
             == records[address].applied
             for address, resource in desired.resources.items()

@@ -586,6 +586,55 @@ def test_what_a_replacement_left_is_deleted_or_dropped() -> None:
     assert codes(changes[1]) == codes(changes[2]) == [(ReasonCode.DEPOSED, "left over: it was replaced")]
 
 
+LEFTOVER = replace(
+    recorded("Account", {}),
+    id=None,
+    deposed=tuple(Deposed(id=id, reason="it was replaced") for id in ("old-1", "old-2")),
+)
+LEFTOVERS = reading({"Account": [seen("old-1", {"name": "A"}), seen("old-2", {"name": "A"})]})
+
+
+def test_what_outlived_its_successor_goes_and_what_is_wanted_is_made() -> None:
+    decision = decide([ACCOUNT], [LEFTOVER], LEFTOVERS)
+
+    assert [(change.action, change.id, change.record) for change in decision.plan.changes] == [
+        (Action.CREATE, None, LEFTOVER),
+        (Action.DELETE, "old-1", LEFTOVER),
+        (Action.DELETE, "old-2", LEFTOVER),
+    ]
+    assert [codes(change) for change in decision.plan.changes] == [
+        [(ReasonCode.NEW, "it does not exist yet")],
+        [(ReasonCode.DEPOSED, "left over: it was replaced")],
+        [(ReasonCode.DEPOSED, "left over: it was replaced")],
+    ]
+    assert decision.plan.problems == ()
+
+
+def test_what_outlived_its_successor_goes_without_a_manifest() -> None:
+    decision = decide([], [LEFTOVER], LEFTOVERS)
+
+    assert [(change.action, change.id) for change in decision.plan.changes] == [
+        (Action.NOOP, None),
+        (Action.DELETE, "old-1"),
+        (Action.DELETE, "old-2"),
+    ]
+    assert decision.plan.problems == ()
+
+
+def test_nothing_new_points_at_what_outlived_its_successor() -> None:
+    options = Options(excludes=frozenset({address("Account")}))
+    decision = decide([ACCOUNT, SOURCE], [LEFTOVER], LEFTOVERS, options=options)
+
+    assert refusal(decision).code == "excluded-need"
+
+
+def test_what_outlived_its_successor_in_another_scope_is_refused() -> None:
+    decision = decide([ACCOUNT], [replace(LEFTOVER, scope="organization other")], LEFTOVERS)
+
+    assert refusal(decision).code == "wrong-scope"
+    assert [change.action for change in decision.plan.changes] == [Action.NOOP]
+
+
 @pytest.mark.parametrize("broken", ["type", "address", "scope"])
 def test_what_a_replacement_left_stays_when_nothing_is_known_of_it(broken: str) -> None:
     record = replace(of(ACCOUNT), deposed=(Deposed(id="account-0", reason="x"),))
@@ -863,7 +912,7 @@ def test_a_hidden_reference_that_moves_lets_go_of_nothing_that_is_seen() -> None
 
 def test_too_many_deletions_are_refused() -> None:
     records = [recorded("Account", {"name": name}, name=name) for name in "abcdef"]
-    snapshot = reading({"Account": [seen(record.id, {"name": record.address.name}) for record in records]})
+    snapshot = reading({"Account": [seen(f"account-{name}", {"name": name}) for name in "abcdef"]})
     decision = decide([], records, snapshot, limits=Limits())
 
     assert refusal(decision) == Problem(
@@ -876,7 +925,7 @@ def test_too_many_deletions_are_refused() -> None:
 
 def test_destroying_is_not_held_by_the_limits() -> None:
     records = [recorded("Account", {"name": name}, name=name) for name in "abcdef"]
-    snapshot = reading({"Account": [seen(record.id, {"name": record.address.name}) for record in records]})
+    snapshot = reading({"Account": [seen(f"account-{name}", {"name": name}) for name in "abcdef"]})
     decision = decide([], records, snapshot, limits=Limits(), options=Options(destroy=True))
 
     assert decision.plan.problems == ()
