@@ -297,6 +297,14 @@ def test_the_compared_form_covers_what_is_compared_and_nothing_else() -> None:
     assert compared(observed) != compared({**observed, "a": 3})
     assert compared(observed) != compared({**observed, "rules": ({"name": "y", "z": 2},)})
     assert compared(observed) != compared({**observed, "rules": "none"})
+    assert compared({"rules": "none"}) != compared({"rules": "any"})
+
+
+def test_the_compared_form_covers_a_list_of_another_length_whole() -> None:
+    def compared(real: Document) -> object:
+        return compared_form({"a": (1,)}, {}, real, RICH)
+
+    assert compared({"a": (1, 2)}) != compared({"a": (1, 3)})
 
 
 def test_the_compared_form_covers_what_was_applied_and_is_not_wanted() -> None:

@@ -578,6 +578,7 @@ def test_what_a_replacement_left_is_deleted_or_dropped() -> None:
     snapshot = reading({"Account": [ACCOUNT_SEEN], "Source": [SOURCE_SEEN, seen("source-0", {"account": "account-a"})]})
     changes = decide([ACCOUNT, SOURCE], [of(ACCOUNT), record], snapshot).plan.changes[1:]
 
+    assert [change.revision for change in changes] == ["1", "1", None]
     assert [(change.action, change.id, change.resource, change.points_at) for change in changes] == [
         (Action.NOOP, "source-a", SOURCE, (address("Account"),)),
         (Action.DELETE, "source-0", None, (address("Account"),)),
@@ -722,6 +723,7 @@ def test_marks_of_ours_without_a_state_are_never_a_first_run(prior: State | None
     assert (decision.plan.problems, decision.plan.changes, decision.settlements) == ((STATE_LOST,), (), ())
     assert (decision.plan.project, decision.plan.environment, decision.plan.serial) == ("p", "e", 0)
     assert (decision.plan.lineage, decision.plan.taken) == ("", START)
+    assert decision.state == State(project="p", environment="e", lineage="", serial=0)
 
 
 @pytest.mark.parametrize(("project", "environment"), [("q", "e"), ("p", "f")])
@@ -857,6 +859,30 @@ def test_nothing_goes_while_an_object_outside_the_selection_points_at_it() -> No
         help="add `--target sim/Flow/a`",
     )
     assert decision.plan.partial
+
+
+def test_nothing_goes_while_an_update_begins_to_point_at_it() -> None:
+    flow = wanted("Flow", {"name": "F", "source": "source-a"})
+    record = of(flow, {"name": "F", "source": "source-b"})
+    snapshot = reading(
+        {"Source": [SOURCE_SEEN, seen("source-b", {})], "Flow": [seen("flow-a", {"name": "F", "source": "source-b"})]}
+    )
+
+    assert refusal(decide([flow], [CHAIN_RECORDS[1], record], snapshot)).code == "still-needed"
+
+
+def test_every_holder_is_looked_at() -> None:
+    going = [recorded("Source", {"name": name}, name=name) for name in "abc"]
+    flows = [recorded("Flow", {}, name="a"), replace(recorded("Flow", {}, name="b"), retired="report")]
+    snapshot = reading(
+        {
+            "Source": [seen(id, {}) for record in going for id in record.ids],
+            "Flow": [seen("flow-a", {"source": "source-a"}), seen("flow-b", {"source": "source-b"}), seen("x", {})],
+        }
+    )
+    problems = decide([], [*going, *flows], snapshot).plan.problems
+
+    assert [(problem.code, str(problem.address)) for problem in problems] == [("still-needed", "sim/Source/b")]
 
 
 def test_a_job_does_not_hold_what_it_once_used() -> None:
@@ -998,6 +1024,15 @@ def test_a_target_brings_what_it_needs() -> None:
     assert selected(Options(targets=frozenset({address("Source")}))) == (["Account", "Source"], True)
 
 
+def test_several_targets_are_all_planned() -> None:
+    one, two = wanted("Label", {"name": "1"}), wanted("Label", {"name": "2"}, name="b")
+    options = Options(targets=frozenset({one.address, two.address}))
+    planned = decide([one, two, ACCOUNT], [], reading({}), options=options).plan
+
+    assert [change.address for change in planned.changes] == [one.address, two.address]
+    assert planned.partial is True
+
+
 def test_a_target_that_needs_everything_is_not_partial() -> None:
     assert selected(Options(targets=frozenset({address("Flow")}))) == (["Account", "Flow", "Source"], False)
 
@@ -1083,6 +1118,16 @@ def test_what_is_needed_left_out_and_gone_is_a_problem_only_for_what_changes() -
 
     assert unchanged.plan.problems == ()
     assert refusal(decide([ACCOUNT, renamed], CHAIN_RECORDS[:2], snapshot, options=options)).code == "excluded-need"
+
+
+def test_every_change_is_looked_at_for_what_it_needs() -> None:
+    flow = wanted("Flow", {"source": Ref(address("Source"))})
+    options = Options(excludes=frozenset({address("Source")}))
+    decision = decide([ACCOUNT, SOURCE, flow], CHAIN_RECORDS[:1], reading({"Account": [ACCOUNT_SEEN]}), options=options)
+
+    assert [(problem.code, problem.address) for problem in decision.plan.problems] == [
+        ("excluded-need", address("Flow"))
+    ]
 
 
 def test_what_is_needed_left_out_and_there_is_no_problem() -> None:

@@ -204,6 +204,15 @@ def test_a_deletion_that_took_effect_is_printed_although_the_address_is_gone() -
     change = only(decide([], [recorded("Account", {})], reading({}), intents=(intent,)))
 
     assert (change.address, change.action, change.id) == (ACCOUNT, Action.RECOVER, None)
+    assert [each.text for each in change.reasons] == ["an interrupted run had deleted `account-a`"]
+
+
+def test_a_deletion_that_took_effect_is_no_second_change_of_what_is_wanted_again() -> None:
+    intent = opened("delete", None, target="account-a")
+    decision = decide([wanted("Account", {"name": "A"})], [recorded("Account", {})], reading({}), intents=(intent,))
+
+    assert only(decision).action is Action.CREATE
+    assert decision.state == state_of()
 
 
 def test_a_deletion_without_effect_is_void() -> None:

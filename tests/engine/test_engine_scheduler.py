@@ -91,6 +91,12 @@ def test_what_is_needed_is_made_first(making: Action, needing: Action) -> None:
     assert sorted(found.values()) == [(), (f"{making.value} sim/Account/a",)]
 
 
+def test_a_replacement_that_deletes_first_makes_at_the_same_address() -> None:
+    planned = replace(change(Action.REPLACE, ACCOUNT_FILE), delete_first=True)
+
+    assert {step.address for step in steps([planned])} == {ACCOUNT}
+
+
 def test_what_is_needed_and_stays_is_not_waited_for() -> None:
     assert waits(change(Action.NOOP, ACCOUNT_FILE), change(Action.CREATE, SOURCE_FILE)) == {"create sim/Source/a": ()}
 
