@@ -16,6 +16,7 @@ from reconciler.values import (
     Change,
     Deposed,
     Desired,
+    Document,
     FieldChange,
     Hold,
     HoldKind,
@@ -861,11 +862,12 @@ def test_nothing_goes_while_an_object_outside_the_selection_points_at_it() -> No
     assert decision.plan.partial
 
 
-def test_nothing_goes_while_an_update_begins_to_point_at_it() -> None:
+@pytest.mark.parametrize("before", [{"source": "source-b"}, {}])
+def test_nothing_goes_while_an_update_begins_to_point_at_it(before: Document) -> None:
     flow = wanted("Flow", {"name": "F", "source": "source-a"})
-    record = of(flow, {"name": "F", "source": "source-b"})
+    record = of(flow, {"name": "F", **before})
     snapshot = reading(
-        {"Source": [SOURCE_SEEN, seen("source-b", {})], "Flow": [seen("flow-a", {"name": "F", "source": "source-b"})]}
+        {"Source": [SOURCE_SEEN, seen("source-b", {})], "Flow": [seen("flow-a", {"name": "F", **before})]}
     )
 
     assert refusal(decide([flow], [CHAIN_RECORDS[1], record], snapshot)).code == "still-needed"
