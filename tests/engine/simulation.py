@@ -703,10 +703,29 @@ def causes(problem: Problem, decision: Decision, project: Project, desired: Desi
                 for id, stored in project.vendor.objects[problem.address.type].items()
                 if id not in known and stored.owner is None
             )
+        case "several-candidates":
+            return traits.identity is Identity.DIFFERENCE and _forgotten_unlisted(problem.address, project)
         case "still-needed":
             return _is_held(problem.address, decision, project, {} if options.destroy else desired.resources)
         case _:
             return False
+
+
+def _forgotten_unlisted(address: Address, project: Project) -> bool:
+    """
+    Whether an object was made, forgotten and wanted again before any list showed it.
+
+    Then a creation that is interrupted has two outcomes that it may have led to, and nothing tells them apart.
+    """
+    vendor, traits = project.vendor, KINDS[address.type]
+    return any(
+        id in project.let_go
+        and intent.at < stored.made + vendor.lag
+        and natural_key(stored.attributes, traits) == natural_key(intent.record.applied, traits)
+        for intent in project.open_intents()
+        if intent.address == address and intent.record is not None
+        for id, stored in vendor.objects[address.type].items()
+    )
 
 
 def _is_held(address: Address, decision: Decision, project: Project, wanted: Mapping[Address, Resource]) -> bool:
