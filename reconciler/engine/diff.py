@@ -341,7 +341,7 @@ def plain(value: Form) -> object:
     """A canonical form as JSON data in a fixed order, for digests."""
     match value:
         case frozenset():
-            return sorted((plain(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
+            return sorted((plain(each) for each in value), key=json.dumps)
         case tuple():
             return [plain(each) for each in value]
         case Blank():

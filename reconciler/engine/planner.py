@@ -187,7 +187,9 @@ class _Planner:
         self._snapshot = snapshot
         self._traits = traits
         self._options = options
-        self._objects = {(type, each.id): each for type, objects in snapshot.objects.items() for each in objects}
+        self._objects: dict[tuple[str, str | None], Observed] = {
+            (type, each.id): each for type, objects in snapshot.objects.items() for each in objects
+        }
         self._recorded = {
             (record.address.type, id): record.address for record in self._records.values() for id in record.ids
         }
@@ -242,7 +244,7 @@ class _Planner:
             return nothing
         if address in self._recovery.holds:
             return self._held(nothing, self._recovery.holds[address])
-        observed = self._objects.get((address.type, id)) if id is not None else None
+        observed = self._objects.get((address.type, id))
         if id is not None and observed is None and address in self._snapshot.holds:
             return self._held(nothing, self._snapshot.holds[address])
         if resource is None:
@@ -568,5 +570,5 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _digest(form: object) -> str:
-    text = json.dumps(plain(form), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(plain(form), separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

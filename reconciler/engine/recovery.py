@@ -126,7 +126,7 @@ class _Finder:
         traits = self._traits(intent.address.type)
         candidates = self._candidates(intent, traits)
         if len(candidates) == 1:
-            self._adopt(intent, candidates[0], traits)
+            self._adopt(intent, candidates[0])
         elif candidates:
             self._say_several(intent.address, candidates)
         elif self._snapshot.taken < intent.at + timedelta(seconds=traits.settle_seconds):
@@ -150,7 +150,7 @@ class _Finder:
                 ids.update(record.ids)
         return frozenset(ids)
 
-    def _adopt(self, intent: Intent, observed: Observed, traits: Traits) -> None:
+    def _adopt(self, intent: Intent, observed: Observed) -> None:
         assert intent.record is not None
         record = settled(intent.record, observed, self.records.get(intent.address), intent.replaces)
         # One request made the object, so all that it carried has arrived, hidden fields too.
@@ -210,8 +210,8 @@ class _Finder:
         before = self.records.get(address)
         record = Record(
             address=address,
-            id=observed.id,
-            scope=self._snapshot.scopes.get(address.vendor, ""),
+            id=None,
+            scope=self._snapshot.scopes[address.vendor],
             applied={},
             deposed=before.deposed if before is not None else (),
             touched=self._snapshot.taken,

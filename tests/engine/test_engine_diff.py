@@ -300,6 +300,24 @@ def test_the_compared_form_covers_what_is_compared_and_nothing_else() -> None:
     assert compared({"rules": "none"}) != compared({"rules": "any"})
 
 
+def test_an_item_of_a_keyed_list_may_have_rules_of_its_own() -> None:
+    keyed = replace(PLAIN, keyed={("rules",): "name"})
+    wanted: Document = {"rules": ({"name": "a", "b": ("x", "y")},)}
+    observed: Document = {"rules": ({"name": "a", "b": ("y", "x")},)}
+    named = replace(keyed, unordered=frozenset({("rules", "a", "b")}))
+    other = replace(keyed, unordered=frozenset({("rules", "b")}))
+
+    assert [agree(wanted, {}, observed, each) for each in (keyed, named, other)] == [False, True, False]
+    assert compared_form({"rules": ()}, {}, wanted, named) == compared_form({"rules": ()}, {}, observed, named)
+    assert compared_form({"rules": ()}, {}, wanted, other) != compared_form({"rules": ()}, {}, observed, other)
+
+
+def test_an_item_of_a_keyed_list_that_nobody_wants_differs_even_when_its_kind_is_hidden() -> None:
+    traits = replace(PLAIN, keyed={("rules",): "name"}, secrets=frozenset({("rules", "*")}))
+
+    assert not agree({"rules": ({"name": "a"},)}, {}, {"rules": ({"name": "a"}, {"name": "b"})}, traits)
+
+
 def test_the_compared_form_covers_a_list_of_another_length_whole() -> None:
     def compared(real: Document) -> object:
         return compared_form({"a": (1,)}, {}, real, RICH)

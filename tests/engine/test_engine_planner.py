@@ -144,6 +144,29 @@ def test_the_digest_moves_with_a_compared_field_and_not_with_another() -> None:
     assert digest() != digest(name="C")
 
 
+def test_the_digest_moves_with_what_was_applied_and_is_not_wanted_any_more() -> None:
+    def digest(note: str) -> str | None:
+        record = of(ACCOUNT, {**ACCOUNT.attributes, "note": "x"})
+        return only(
+            decide(
+                [ACCOUNT],
+                [record],
+                reading({"Account": [replace(ACCOUNT_SEEN, attributes={**ACCOUNT_SEEN.attributes, "note": note})]}),
+            )
+        ).digest
+
+    assert digest("x") != digest("y")
+
+
+def test_a_hidden_reference_that_was_sent_still_points() -> None:
+    kinds = {"sim/Source": replace(KINDS["sim/Source"], write_only=frozenset({("account",)}))}
+    snapshot = reading({"Account": [ACCOUNT_SEEN], "Source": [seen("source-a", {"name": "S"})]})
+    records = [of(ACCOUNT), of(SOURCE, {"name": "S", "account": "account-a"})]
+    (_, change) = decide([ACCOUNT, SOURCE], records, snapshot, kinds=kinds).plan.changes
+
+    assert change.points_at == (address("Account"),)
+
+
 def test_the_digest_is_the_same_in_every_version() -> None:
     object = seen("account-a", {"name": "Ä", "region": "eu", "access": {"kind": "x", "note": 1.5}, "tags": ("b", True)})
     resource = wanted("Account", {"name": "A", "region": "eu", "access": {"kind": "y"}, "tags": (), "mode": None})
@@ -650,6 +673,17 @@ def test_what_a_replacement_left_stays_when_nothing_is_known_of_it(broken: str) 
     (change,) = decide([ACCOUNT], [record], snapshot).plan.changes
 
     assert (change.action, change.id) == (Action.NOOP, "account-a")
+
+
+def test_what_a_replacement_left_goes_when_nobody_says_whose_objects_were_read() -> None:
+    record = replace(of(ACCOUNT), deposed=(Deposed(id="account-0", reason="x"),))
+    snapshot = replace(reading({"Account": [ACCOUNT_SEEN, seen("account-0", {})]}), scopes={})
+    changes = decide([ACCOUNT], [record], snapshot).plan.changes
+
+    assert [(change.action, change.id) for change in changes] == [
+        (Action.NOOP, "account-a"),
+        (Action.DELETE, "account-0"),
+    ]
 
 
 # --- what cannot be believed ---

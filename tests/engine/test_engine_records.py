@@ -200,7 +200,10 @@ def test_without_a_left_over_object_the_record_stays() -> None:
 
 
 def test_when_the_object_went_only_what_is_still_to_be_deleted_is_remembered() -> None:
-    record = replace(FULL, deposed=(OLD, OLDER))
+    known = replace(
+        FULL, needs=(address("Slot"),), labels={"team": "crm"}, source="a.yaml", origin=address("Composite")
+    )
+    record = replace(known, deposed=(OLD, OLDER))
     rest = without_object(record, "account-a")
 
     assert rest == Record(

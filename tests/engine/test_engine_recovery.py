@@ -472,6 +472,12 @@ def test_a_natural_key_is_none_when_nothing_of_it_is_set(document: Document, key
     assert natural_key(document, KINDS["sim/Flow"]) == key
 
 
+def test_a_natural_key_may_be_more_than_text() -> None:
+    traits = replace(KINDS["sim/Account"], natural_key=(("tags",),))
+
+    assert natural_key({"tags": ({"n": 1},)}, traits) == natural_key({"tags": ({"n": 1.0, "m": None},)}, traits)
+
+
 def test_a_kind_without_natural_key_has_none() -> None:
     assert natural_key({"name": "A"}, KINDS["sim/Backfill"]) is None
 
