@@ -98,7 +98,7 @@ def form(value: Value, shape: Shape) -> Form:
             return frozenset((key, each) for key, each in inner if each is not MISSING) or MISSING
         case tuple():
             items = tuple(form(item, shape.child(index)) for index, item in enumerate(value))
-            if shape.unordered or (shape.key is not None and by_key(value, shape.key) is not None):
+            if shape.unordered or by_key(value, shape.key) is not None:
                 return ("set", frozenset(items))
             return ("list", items)
         case _:
@@ -201,8 +201,8 @@ class _Walk(_Rules):
     def _compare_list(
         self, shape: Shape, path: Path, wanted: tuple[Value, ...], applied: Value, observed: Value
     ) -> Iterator[FieldChange]:
-        named = by_key(wanted, shape.key) if shape.key is not None else None
-        if named is not None and shape.key is not None:
+        named = by_key(wanted, shape.key)
+        if named is not None:
             seen = by_key(observed, shape.key)
             if seen is None:
                 yield _change(shape, path, observed, wanted)
@@ -297,8 +297,8 @@ class _Forms(_Rules):
     def _list(
         self, shape: Shape, path: Path, wanted: tuple[Value, ...], applied: Value, observed: Value
     ) -> tuple[Form, Form]:
-        named = by_key(wanted, shape.key) if shape.key is not None else None
-        if named is not None and shape.key is not None:
+        named = by_key(wanted, shape.key)
+        if named is not None:
             seen = by_key(observed, shape.key)
             if seen is None:
                 return MISSING, ("other", form(observed, shape))

@@ -429,6 +429,12 @@ def test_a_state_comes_back_as_it_was(state: State, open_intents: list[Intent], 
     assert (stored.state, stored.open_intents, stored.folded) == (state, tuple(open_intents), folded)
 
 
+def test_a_state_has_no_intents_and_no_journal_unless_it_is_told_of_them() -> None:
+    stored = codec.decode_state(codec.encode_state(State(project="p", environment="e", lineage="l", serial=1)))
+
+    assert (stored.open_intents, stored.folded) == ((), 0)
+
+
 def test_a_state_cut_at_any_byte_is_refused() -> None:
     content = codec.encode_state(state(record()))
     believed = []

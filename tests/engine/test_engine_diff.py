@@ -30,7 +30,7 @@ PLAIN = Traits(type="sim/Plain", identity=Identity.MARK)
 RICH = Traits(
     type="sim/Rich",
     identity=Identity.MARK,
-    immutable=frozenset({("region",), ("config", "zone")}),
+    immutable=frozenset({("region",), ("config", "zone"), ("config", "deep", "zone")}),
     references={("source",): "sim/Source"},
     secrets=frozenset({("token",), ("rules", "*", "token"), ("tags", "*", "token")}),
     write_only=frozenset({("config", "role")}),
@@ -215,6 +215,14 @@ CASES: dict[str, tuple[Document, Document, Document, tuple[FieldChange, ...]]] =
         {"tags": ({"n": 1, "token": "veiled"},)},
         (),
     ),
+    "a mapping where a list is": ({"a": {"b": 1}}, {}, {"a": ("x",)}, changed(("a",), ("x",), {"b": 1})),
+    "a mapping with an immutable field deep within where text is": (
+        {"config": {"deep": {"zone": "z"}}},
+        {},
+        {"config": "x"},
+        changed(("config",), "x", {"deep": {"zone": "z"}}, forces=True),
+    ),
+    "a default that is neither wanted nor reported": ({"mode": None}, {}, {}, ()),
     "an id that is only known after apply": (
         {"source": UNKNOWN},
         {},
@@ -268,6 +276,7 @@ def test_a_path_is_covered_by_itself_and_by_what_it_lies_within() -> None:
         False,
     ]
     assert not covered(("a",), frozenset())
+    assert not covered(("a",), frozenset({""}))
 
 
 def test_documents_that_mean_the_same_are_the_same() -> None:
@@ -308,6 +317,7 @@ def test_an_item_of_a_keyed_list_may_have_rules_of_its_own() -> None:
     other = replace(keyed, unordered=frozenset({("rules", "b")}))
 
     assert [agree(wanted, {}, observed, each) for each in (keyed, named, other)] == [False, True, False]
+    assert [differences(wanted, {}, observed, each) == () for each in (keyed, named, other)] == [False, True, False]
     assert compared_form({"rules": ()}, {}, wanted, named) == compared_form({"rules": ()}, {}, observed, named)
     assert compared_form({"rules": ()}, {}, wanted, other) != compared_form({"rules": ()}, {}, observed, other)
 
@@ -315,7 +325,12 @@ def test_an_item_of_a_keyed_list_may_have_rules_of_its_own() -> None:
 def test_an_item_of_a_keyed_list_that_nobody_wants_differs_even_when_its_kind_is_hidden() -> None:
     traits = replace(PLAIN, keyed={("rules",): "name"}, secrets=frozenset({("rules", "*")}))
 
-    assert not agree({"rules": ({"name": "a"},)}, {}, {"rules": ({"name": "a"}, {"name": "b"})}, traits)
+    wanted: Document = {"rules": ({"name": "a"},)}
+    never_sent = changed(("rules", "a"), HIDDEN, {"name": "a"}, hidden=True)
+
+    assert not agree(wanted, wanted, {"rules": ({"name": "a"}, {"name": "b"})}, traits)
+    assert differences(wanted, {}, wanted, traits) == never_sent
+    assert compared_form(wanted, {}, wanted, traits) == frozenset({("rules", frozenset({("a", HIDDEN)}))})
 
 
 def test_the_compared_form_covers_a_list_of_another_length_whole() -> None:
@@ -323,6 +338,8 @@ def test_the_compared_form_covers_a_list_of_another_length_whole() -> None:
         return compared_form({"a": (1,)}, {}, real, RICH)
 
     assert compared({"a": (1, 2)}) != compared({"a": (1, 3)})
+    assert compared({"a": (1, 2)}) == frozenset({("a", ("other", ("list", (1, 2))))})
+    assert compared_form({"rules": ()}, {}, {"rules": "x"}, RICH) == frozenset({("rules", ("other", "x"))})
 
 
 def test_the_compared_form_covers_what_was_applied_and_is_not_wanted() -> None:

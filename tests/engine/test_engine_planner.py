@@ -614,9 +614,9 @@ def test_what_a_replacement_left_is_deleted_or_dropped() -> None:
 LEFTOVER = replace(
     recorded("Account", {}),
     id=None,
-    deposed=tuple(Deposed(id=id, reason="it was replaced") for id in ("old-1", "old-2")),
+    deposed=tuple(Deposed(id=id, reason="it was replaced") for id in ("1", "2")),
 )
-LEFTOVERS = reading({"Account": [seen("old-1", {"name": "A"}), seen("old-2", {"name": "A"})]})
+LEFTOVERS = reading({"Account": [seen("1", {"name": "A"}), seen("2", {"name": "A"})]})
 
 
 def test_what_outlived_its_successor_goes_and_what_is_wanted_is_made() -> None:
@@ -624,8 +624,8 @@ def test_what_outlived_its_successor_goes_and_what_is_wanted_is_made() -> None:
 
     assert [(change.action, change.id, change.record) for change in decision.plan.changes] == [
         (Action.CREATE, None, LEFTOVER),
-        (Action.DELETE, "old-1", LEFTOVER),
-        (Action.DELETE, "old-2", LEFTOVER),
+        (Action.DELETE, "1", LEFTOVER),
+        (Action.DELETE, "2", LEFTOVER),
     ]
     assert [codes(change) for change in decision.plan.changes] == [
         [(ReasonCode.NEW, "it does not exist yet")],
@@ -640,8 +640,8 @@ def test_what_outlived_its_successor_goes_without_a_manifest() -> None:
 
     assert [(change.action, change.id) for change in decision.plan.changes] == [
         (Action.NOOP, None),
-        (Action.DELETE, "old-1"),
-        (Action.DELETE, "old-2"),
+        (Action.DELETE, "1"),
+        (Action.DELETE, "2"),
     ]
     assert decision.plan.problems == ()
 

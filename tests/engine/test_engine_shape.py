@@ -160,6 +160,7 @@ def test_items_are_found_by_key_when_each_has_one_of_its_own(items: Value, found
     named = by_key(items, "name")
 
     assert (named if named is None else list(named)) == found
+    assert by_key(items, None) is None
 
 
 def test_a_value_is_found_by_its_path() -> None:
