@@ -215,6 +215,24 @@ CASES: dict[str, tuple[Document, Document, Document, tuple[FieldChange, ...]]] =
         {"tags": ({"n": 1, "token": "veiled"},)},
         (),
     ),
+    "a secret within an unordered list that was never sent": (
+        {"tags": ({"n": 1, "token": ONE},)},
+        {},
+        {"tags": ({"n": 1},)},
+        changed(("tags",), HIDDEN, ({"n": 1, "token": ONE},), hidden=True),
+    ),
+    "a secret within an unordered list that is not wanted any more": (
+        {"tags": ({"n": 1},)},
+        {"tags": ({"n": 1, "token": ONE},)},
+        {"tags": ({"n": 1},)},
+        changed(("tags",), ({"n": 1, "token": ONE},), ({"n": 1},), hidden=True),
+    ),
+    "a hidden field that the vendor gives back": (
+        {"token": "x"},
+        {"token": "y"},
+        {"token": "x"},
+        changed(("token",), "y", "x", hidden=True),
+    ),
     "a mapping where a list is": ({"a": {"b": 1}}, {}, {"a": ("x",)}, changed(("a",), ("x",), {"b": 1})),
     "a mapping with an immutable field deep within where text is": (
         {"config": {"deep": {"zone": "z"}}},
@@ -257,6 +275,7 @@ def test_a_hidden_field_that_is_unsure_is_sent_again() -> None:
         ("token",), HIDDEN, ONE, hidden=True
     )
     assert not agree(wanted, wanted, {"rules": ({"name": "a"},)}, RICH, unsure=frozenset({"rules.a.token"}))
+    assert not agree({"tags": (wanted,)}, {"tags": (wanted,)}, {"tags": (wanted,)}, RICH, unsure=frozenset({"tags"}))
 
 
 def test_the_fields_come_sorted_by_path() -> None:
@@ -307,6 +326,21 @@ def test_the_compared_form_covers_what_is_compared_and_nothing_else() -> None:
     assert compared(observed) != compared({**observed, "rules": ({"name": "y", "z": 2},)})
     assert compared(observed) != compared({**observed, "rules": "none"})
     assert compared({"rules": "none"}) != compared({"rules": "any"})
+
+
+def test_the_compared_form_says_of_a_hidden_field_what_was_sent() -> None:
+    assert compared_form({"token": ONE}, {}, {}, RICH) == frozenset({("token", HIDDEN)})
+    assert compared_form({"token": ONE}, {"token": TWO}, {}, RICH) == frozenset({("token", TWO)})
+
+
+def test_the_order_of_a_keyed_list_means_nothing_and_that_of_another_does() -> None:
+    one: Document = {"name": "a"}
+    other: Document = {"name": "b"}
+    again: Document = {"name": "a", "x": 1}
+
+    assert same_document({"rules": (one, other)}, {"rules": (other, one)}, RICH)
+    assert not same_document({"rules": (one, again)}, {"rules": (again, one)}, RICH)
+    assert not same_document({"other": (one, other)}, {"other": (other, one)}, RICH)
 
 
 def test_an_item_of_a_keyed_list_may_have_rules_of_its_own() -> None:
