@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 import typing
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from generators import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.engine import codec
@@ -192,7 +195,7 @@ options = st.builds(
     resend=st.frozensets(addresses, max_size=2),
     destroy=st.booleans(),
 )
-unhurried = settings(max_examples=25, deadline=None)
+unhurried = examples(25)
 
 
 def record(name: str = "lake", **fields: typing.Any) -> Record:  # noqa: ANN401 - any field of a record
@@ -605,3 +608,34 @@ def test_endless_nesting_is_an_error_for_people() -> None:
 def test_what_is_not_json_is_an_error_for_people(content: bytes) -> None:
     with pytest.raises(CodecError, match="the value is not JSON"):
         codec.from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"version":1}', "the file is no state but a None"),
+        (b'{"kind":"state"}', "the state was written by reconciler None in format None, and this version"),
+    ],
+)
+def test_a_file_that_does_not_say_what_it_is_is_refused(body: bytes, message: str) -> None:
+    sealed = b'{"digest":"%s",' % codec.digest_of(body).encode() + body[1:]
+    with pytest.raises(CodecError) as error:
+        codec.decode_state(sealed)
+
+    assert str(error.value).startswith(message)
+
+
+@pytest.fixture
+def _far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_a_time_is_written_in_utc_wherever_the_program_runs() -> None:
+    record = Record(address=LAKE, id="x", scope="s", applied={}, touched=datetime(2026, 12, 1, 6, tzinfo=UTC))
+
+    assert codec.encode_record(record)["touched"] == "2026-12-01T06:00:00Z"
