@@ -639,3 +639,8 @@ def test_a_time_is_written_in_utc_wherever_the_program_runs() -> None:
     record = Record(address=LAKE, id="x", scope="s", applied={}, touched=datetime(2026, 12, 1, 6, tzinfo=UTC))
 
     assert codec.encode_record(record)["touched"] == "2026-12-01T06:00:00Z"
+
+
+def test_every_key_of_an_unknown_tag_is_named() -> None:
+    with pytest.raises(CodecError, match=r"does not know \(`\$a`, `\$b`\)$"):
+        codec.decode_value({"$b": 1, "$a": 2})

@@ -352,6 +352,10 @@ def test_an_item_of_a_keyed_list_may_have_rules_of_its_own() -> None:
 
     assert [agree(wanted, {}, observed, each) for each in (keyed, named, other)] == [False, True, False]
     assert [differences(wanted, {}, observed, each) == () for each in (keyed, named, other)] == [False, True, False]
+    inner = replace(PLAIN, keyed={("x", "rules"): "name"}, unordered=frozenset({("x", "rules", "a", "b")}))
+    none: Document = {"x": {"rules": ()}}
+    assert agree({"x": wanted}, {}, {"x": observed}, inner)
+    assert compared_form(none, {}, {"x": wanted}, inner) == compared_form(none, {}, {"x": observed}, inner)
     assert compared_form({"rules": ()}, {}, wanted, named) == compared_form({"rules": ()}, {}, observed, named)
     assert compared_form({"rules": ()}, {}, wanted, other) != compared_form({"rules": ()}, {}, observed, other)
 
