@@ -80,9 +80,10 @@ class Secrets:
     """
     What is known of the wanted secrets.
 
-    `remembered` are the wanted documents with every secret as it is to be sent and recorded; `rotated` are the paths of
-    those whose values are proven to be others. `unchecked` says why some could not be told, by their reference.
-    `blind` are addresses with a secret whose rotation would not be seen although it can be read.
+    `remembered` are the wanted documents with every secret as it is to be sent and recorded, where that is not as it
+    is written; `rotated` are the paths of those whose values are proven to be others. `unchecked` says why some could
+    not be told, by their reference. `blind` are addresses with a secret whose rotation would not be seen although it
+    can be read.
     """
 
     desired: Desired
@@ -156,6 +157,8 @@ def judged(desired: Desired, pairs: Mapping[Address, Sequence[Pair]], present: A
             compared[pair.place] = kept[pair.place] = now
             if pair.recorded is not None and rotated(pair.recorded, now):
                 paths.append(pair.path)
+        if all(compared[pair.place] == kept[pair.place] == pair.wanted for pair in each):
+            continue  # as written, which is most often so where nothing more can be told
         document = resources[address].attributes
         resources[address] = replace(resources[address], attributes=_with(document, compared))
         remembered[address] = _with(document, kept)
@@ -174,7 +177,7 @@ def told(plan: Plan, secrets: Secrets, snapshot: Snapshot) -> Plan:
         for change in plan.changes
     )
     notes = [
-        note for note in plan.notes if secrets.blind or not secrets.remembered or not note.startswith(NOT_DETECTABLE)
+        note for note in plan.notes if secrets.blind or not secrets.unchecked or not note.startswith(NOT_DETECTABLE)
     ]
     if secrets.unchecked:
         name, why = min(secrets.unchecked.items())
