@@ -150,7 +150,9 @@ def _record(workspace: Workspace, journal: Journal, resource: Resource, observed
     scope = workspace.session(resource.address.vendor).scope
     record = with_reply(made(resource, sent, id=observed.id, scope=scope, at=now), observed)
     journal.settle(Settlement(intent="", status=SettlementStatus.DONE, at=now, address=resource.address, record=record))
-    return Adopted(id=observed.id, record=record, unseen=hidden_paths(sent, workspace.catalog.traits(resource.address.type)))
+    return Adopted(
+        id=observed.id, record=record, unseen=hidden_paths(sent, workspace.catalog.traits(resource.address.type))
+    )
 
 
 def _document(workspace: Workspace, state: State, resource: Resource, observed: Observed) -> Document:

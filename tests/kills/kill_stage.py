@@ -271,7 +271,18 @@ class Case(Project):
 
 
 _DRAWN = frozenset(
-    {"created_at", "updated_at", "version", "etag", "until", "started", "state", "created", "finished", "urlRowCountMap"}
+    {
+        "created_at",
+        "updated_at",
+        "version",
+        "etag",
+        "until",
+        "started",
+        "state",
+        "created",
+        "finished",
+        "urlRowCountMap",
+    }
 )
 _COMPUTED = frozenset({"bucket_access_role_arn", "bucket_region"})
 
