@@ -29,7 +29,7 @@ coverage: $(VENV)/.installed  ## Every line and branch of values, engine and sdk
 		--cov=reconciler.values --cov=reconciler.engine --cov=reconciler.sdk --cov-branch --cov-fail-under=100
 
 test-all: test test-slow coverage  ## All of these, thousands of worlds, and mutants of the engine
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto tests/engine
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto --timeout 1200 tests/engine
 	$(BIN)/python tests/engine/check_mutants.py
 
 lint: $(VENV)/.installed  ## Style

@@ -98,7 +98,7 @@ def form(value: Value, shape: Shape) -> Form:
             return frozenset((key, each) for key, each in inner if each is not MISSING) or MISSING
         case tuple():
             items = tuple(form(item, shape.child(index)) for index, item in enumerate(value))
-            if shape.unordered or (shape.key is not None and by_key(value, shape.key) is not None):
+            if shape.unordered or by_key(value, shape.key) is not None:
                 return ("set", frozenset(items))
             return ("list", items)
         case _:
@@ -176,7 +176,7 @@ class _Walk(_Rules):
                 yield _change(shape, path, observed, wanted, forced=_fixes(shape, wanted))
         elif isinstance(wanted, tuple) and not shape.unordered:
             yield from self._compare_list(shape, path, wanted, applied, observed)
-        elif form(visible(wanted, shape), shape) != form(observed, shape):
+        elif form(visible(wanted, shape), shape) != form(visible(observed, shape), shape):
             yield _change(shape, path, observed, wanted)
         elif holds_hidden(wanted, shape) or holds_hidden(applied, shape):
             yield from self._compare_hidden(shape, path, wanted, applied)
@@ -201,8 +201,8 @@ class _Walk(_Rules):
     def _compare_list(
         self, shape: Shape, path: Path, wanted: tuple[Value, ...], applied: Value, observed: Value
     ) -> Iterator[FieldChange]:
-        named = by_key(wanted, shape.key) if shape.key is not None else None
-        if named is not None and shape.key is not None:
+        named = by_key(wanted, shape.key)
+        if named is not None:
             seen = by_key(observed, shape.key)
             if seen is None:
                 yield _change(shape, path, observed, wanted)
@@ -269,7 +269,7 @@ class _Forms(_Rules):
             return self._list(shape, path, wanted, applied, observed)
         if holds_hidden(wanted, shape) or holds_hidden(applied, shape):
             left, right = self._hidden(shape, path, wanted, applied)
-            return (form(visible(wanted, shape), shape), left), (form(observed, shape), right)
+            return (form(visible(wanted, shape), shape), left), (form(visible(observed, shape), shape), right)
         return form(wanted, shape), form(observed, shape)
 
     def _hidden(self, shape: Shape, path: Path, wanted: Value, applied: Value) -> tuple[Form, Form]:
@@ -297,8 +297,8 @@ class _Forms(_Rules):
     def _list(
         self, shape: Shape, path: Path, wanted: tuple[Value, ...], applied: Value, observed: Value
     ) -> tuple[Form, Form]:
-        named = by_key(wanted, shape.key) if shape.key is not None else None
-        if named is not None and shape.key is not None:
+        named = by_key(wanted, shape.key)
+        if named is not None:
             seen = by_key(observed, shape.key)
             if seen is None:
                 return MISSING, ("other", form(observed, shape))
@@ -341,7 +341,7 @@ def plain(value: Form) -> object:
     """A canonical form as JSON data in a fixed order, for digests."""
     match value:
         case frozenset():
-            return sorted((plain(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
+            return sorted((plain(each) for each in value), key=json.dumps)
         case tuple():
             return [plain(each) for each in value]
         case Blank():

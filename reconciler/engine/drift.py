@@ -105,7 +105,7 @@ def drift(desired: Desired, state: State, snapshot: Snapshot, traits: Callable[[
     objects = {(type, each.id): each for type, listed in snapshot.objects.items() for each in listed}
     ids = {address: record.id for address, record in state.records.items()}
     for address, record in sorted(state.records.items()):
-        if record.retired is not None:
+        if record.retired is not None or record.id is None:
             continue
         if address in snapshot.holds and (address.type, record.id) not in objects:
             young += 1
@@ -117,7 +117,7 @@ def drift(desired: Desired, state: State, snapshot: Snapshot, traits: Callable[[
         looked_at += 1
         wanted = desired.resources.get(address)
         document = resolve(wanted.attributes, ids.get) if wanted is not None else None
-        each = _of(record, document, objects.get((address.type, record.id)), traits(address.type))
+        each = _of(record, record.id, document, objects.get((address.type, record.id)), traits(address.type))
         unreadable += each.unreadable
         if each.gone or each.fields:
             found.append(each)
@@ -130,9 +130,9 @@ def drift(desired: Desired, state: State, snapshot: Snapshot, traits: Callable[[
     )
 
 
-def _of(record: Record, wanted: Document | None, observed: Observed | None, traits: Traits) -> Drift:
+def _of(record: Record, id: str, wanted: Document | None, observed: Observed | None, traits: Traits) -> Drift:
     if observed is None:
-        return Drift(address=record.address, id=record.id, gone=True, managed=wanted is not None)
+        return Drift(address=record.address, id=id, gone=True, managed=wanted is not None)
     ignored = ignored_paths(record.lifecycle)
     applied = record.applied
     moved = differences(applied, applied, observed.attributes, traits, ignored=ignored)
@@ -151,7 +151,7 @@ def _of(record: Record, wanted: Document | None, observed: Observed | None, trai
         fields += (each for each in _pending(record, wanted, traits) if not _within(each.path, said))
     return Drift(
         address=record.address,
-        id=record.id,
+        id=id,
         managed=wanted is not None,
         fields=tuple(sorted(fields, key=lambda each: [str(step) for step in each.path])),
         unreadable=len(hidden_paths(applied, traits)),

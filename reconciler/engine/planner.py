@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.engine.diff import agree, compared_form, covered, differences, plain, same_document
-from reconciler.engine.graph import downstream, in_order, upstream
+from reconciler.engine.graph import in_order
+from reconciler.engine.holders import still_needed
 from reconciler.engine.records import ignored_paths, needs_record, resolve
 from reconciler.engine.recovery import Recovery, natural_key, recover
 from reconciler.engine.safety import Limits, over_limits, short_lists
 from reconciler.engine.scheduler import deadlock, steps
-from reconciler.engine.shape import Shape, hidden, hidden_paths, pointed_ids, references, shape_of
+from reconciler.engine.selection import select
+from reconciler.engine.shape import hidden, hidden_paths, pointed_ids, references, shape_of
 from reconciler.values import (
     Action,
     Address,
@@ -28,7 +29,6 @@ from reconciler.values import (
     Observed,
     OnRemoval,
     Options,
-    Path,
     Plan,
     Problem,
     Reason,
@@ -187,68 +187,26 @@ class _Planner:
         self._snapshot = snapshot
         self._traits = traits
         self._options = options
-        self._objects = {(type, each.id): each for type, objects in snapshot.objects.items() for each in objects}
+        self._objects: dict[tuple[str, str | None], Observed] = {
+            (type, each.id): each for type, objects in snapshot.objects.items() for each in objects
+        }
         self._recorded = {
-            (record.address.type, id): record.address
-            for record in self._records.values()
-            for id in (record.id, *(each.id for each in record.deposed))
+            (record.address.type, id): record.address for record in self._records.values() for id in record.ids
         }
         self._needed = {address: references(resource.attributes) for address, resource in wanted.items()}
         self._ids: dict[Address, str | None] = {}
         self._undetectable: set[Address] = set()
         self._held_back: set[Address] = set()
-        self.problems: list[Problem] = []
-        self.partial = False
-        everything = frozenset({*self._wanted, *self._records})
-        self._anew = self._named(options.replace, everything)
-        self._resend = self._named(options.resend, everything)
-        self._selected = self._select(everything)
-
-    # --- what to look at ---
-
-    def _needs(self) -> dict[Address, tuple[Address, ...]]:
-        return {**{address: record.needs for address, record in self._records.items()}, **self._needed}
-
-    def _select(self, everything: frozenset[Address]) -> frozenset[Address]:
-        """What this plan may touch: the targets and their needs (their users, when destroying), less the excludes."""
-        options = self._options
-        chosen = everything
-        if options.targets or options.labels:
-            named = self._named(options.targets, everything)
-            labelled = {each for each in everything if options.labels and self._has_labels(each)}
-            closure = downstream if options.destroy else upstream
-            chosen = closure(self._needs(), named | labelled) & everything
-        chosen -= self._named(options.excludes, everything)
-        self.partial = chosen != everything
-        return chosen
-
-    def _named(self, addresses: Iterable[Address], everything: frozenset[Address]) -> frozenset[Address]:
-        found: set[Address] = set()
-        for address in sorted(addresses):
-            parts = {each for each in everything if each == address or self._origin(each) == address}
-            if not parts:
-                self._problem(address, "unknown-address", "no manifest and no record has this address")
-            found |= parts
-        return frozenset(found)
-
-    def _origin(self, address: Address) -> Address | None:
-        resource = self._wanted.get(address)
-        if resource is not None:
-            return resource.origin
-        record = self._records.get(address)
-        return record.origin if record else None
-
-    def _has_labels(self, address: Address) -> bool:
-        resource = self._wanted.get(address)
-        labels = resource.labels if resource is not None else self._records[address].labels
-        return all(labels.get(key) == value for key, value in self._options.labels.items())
+        needs = {**{address: record.needs for address, record in self._records.items()}, **self._needed}
+        self._selection = select(wanted, self._records, needs, options)
+        self.problems: list[Problem] = [*self._selection.problems]
 
     # --- deciding ---
 
     def changes(self) -> tuple[Change, ...]:
         found: list[Change] = []
         for address in self._order():
-            if address not in self._selected:
+            if address not in self._selection.chosen:
                 record = self._records.get(address)
                 self._ids[address] = record.id if record else None
                 continue
@@ -262,7 +220,7 @@ class _Planner:
         found.extend(self._vanished())
         found.sort(key=lambda change: (change.address, change.resource is None, change.id or ""))
         self._check_needs(found)
-        self._check_holders(found)
+        self.problems += still_needed(found, self._snapshot, self._traits, self._recorded, self._selection.chosen)
         return tuple(found)
 
     def _vanished(self) -> Iterable[Change]:
@@ -278,17 +236,16 @@ class _Planner:
     def _decide(self, address: Address) -> Change:
         record = self._records.get(address)
         resource = self._wanted.get(address)
-        nothing = Change(
-            address=address, action=Action.NOOP, id=record.id if record else None, resource=resource, record=record
-        )
+        id = record.id if record is not None else None
+        nothing = Change(address=address, action=Action.NOOP, id=id, resource=resource, record=record)
         if not self._readable(address):
             return nothing
         if record is not None and not self._in_scope(record):
             return nothing
         if address in self._recovery.holds:
             return self._held(nothing, self._recovery.holds[address])
-        observed = self._objects.get((address.type, record.id)) if record else None
-        if record is not None and observed is None and address in self._snapshot.holds:
+        observed = self._objects.get((address.type, id))
+        if id is not None and observed is None and address in self._snapshot.holds:
             return self._held(nothing, self._snapshot.holds[address])
         if resource is None:
             assert record is not None
@@ -324,7 +281,7 @@ class _Planner:
     def _keep(self, base: Change, resource: Resource, record: Record | None, observed: Observed | None) -> Change:
         traits = self._traits(resource.address.type)
         document = resolve(resource.attributes, self._ids.get)
-        if record is None:
+        if record is None or record.id is None:
             return self._create(base, document, traits, Reason(code=ReasonCode.NEW, text="it does not exist yet"))
         if observed is None:
             reason = Reason(code=ReasonCode.GONE, text=f"gone at the vendor: `{record.id}` does not exist any more")
@@ -372,7 +329,7 @@ class _Planner:
         document: Document,
     ) -> Change:
         traits = self._traits(resource.address.type)
-        resend = resource.address in self._resend
+        resend = resource.address in self._selection.resend
         unsure = frozenset({*record.unsure, *(hidden_paths(document, traits) if resend else ())})
         ignored = ignored_paths(resource.lifecycle)
         fields: tuple[FieldChange, ...] = ()
@@ -441,7 +398,7 @@ class _Planner:
         if observed.taint is not None:
             code = ReasonCode.STALE if observed.taint.freshness else ReasonCode.TAINTED
             found.append(Reason(code=code, text=observed.taint.reason))
-        if resource.address in self._anew:
+        if resource.address in self._selection.anew:
             found.append(Reason(code=ReasonCode.REQUESTED, text="`--replace` asks for it"))
         if fields and not traits.updates and not traits.job:
             found.append(
@@ -466,6 +423,11 @@ class _Planner:
             self._undetectable.add(resource.address)
 
     @property
+    def partial(self) -> bool:
+        """Whether a selection left something out."""
+        return self._selection.partial
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the plan cannot know, said once."""
         if not self._undetectable:
@@ -479,6 +441,8 @@ class _Planner:
         )
 
     def _remove(self, base: Change, record: Record, observed: Observed | None) -> Change:
+        if record.id is None:
+            return base
         if observed is None:
             reason = Reason(code=ReasonCode.GONE, text=f"`{record.id}` does not exist any more")
             return replace(base, action=Action.FORGET, reasons=(reason,))
@@ -562,53 +526,13 @@ class _Planner:
             if change.resource is None or change.action in {Action.NOOP, Action.WAIT, Action.BLOCKED}:
                 continue
             for needed in self._needed[change.address]:
-                if needed not in self._selected and (needed.type, self._ids.get(needed)) not in self._objects:
+                if needed not in self._selection.chosen and (needed.type, self._ids.get(needed)) not in self._objects:
                     self._problem(
                         change.address,
                         "excluded-need",
                         f"it needs `{needed}`, which does not exist and is left out",
                         f"leave out `--exclude {needed}`, or exclude `{change.address}` too",
                     )
-
-    def _check_holders(self, changes: Iterable[Change]) -> None:
-        """Nothing may be deleted while an object that this plan leaves as it is still points at it."""
-        listed = tuple(changes)
-        going = {
-            (change.address.type, change.id): change
-            for change in listed
-            if change.action in {Action.DELETE, Action.REPLACE} and change.id is not None
-        }
-        if not going:
-            return
-        updated = {(change.address.type, change.id): change for change in listed if change.action is Action.UPDATE}
-        for type, objects in sorted(self._snapshot.objects.items()):
-            traits = self._traits(type)
-            if traits.job:
-                continue  # what a job once used, it does not hold
-            shape = shape_of(traits)
-            for each in objects:
-                if (type, each.id) in going:
-                    continue
-                held = Counter(pointed_ids(each.attributes, shape))
-                if held and (type, each.id) in updated:
-                    for field in updated[type, each.id].fields:
-                        if field.hidden:
-                            continue
-                        held.subtract(_pointed_within(field.before, field.path, shape))
-                        held.update(_pointed_within(field.after, field.path, shape))
-                for pointed in sorted(+held):
-                    if pointed in going:
-                        self._say_still_needed(going[pointed], type, each)
-
-    def _say_still_needed(self, change: Change, type: str, holder: Observed) -> None:
-        known = self._recorded.get((type, holder.id))
-        if known is None:
-            who, what = f"`{holder.id}` ({type}, not managed here)", "change that object at the vendor first"
-        elif known in self._selected:
-            who, what = f"`{known}`", f"delete or change `{known}` too; it was left as it is by its `lifecycle`"
-        else:
-            who, what = f"`{known}`", f"add `--target {known}`"
-        self._problem(change.address, "still-needed", f"`{change.id}` would be deleted while {who} points at it", what)
 
     def _problem(self, address: Address, code: str, message: str, help: str | None = None) -> None:
         self.problems.append(Problem(code=code, message=message, address=address, help=help))
@@ -620,13 +544,6 @@ def _has_secret_without_version(value: Value) -> bool:
     if isinstance(value, Mapping):
         return any(_has_secret_without_version(item) for item in value.values())
     return isinstance(value, tuple) and any(_has_secret_without_version(item) for item in value)
-
-
-def _pointed_within(value: Value, path: Path, shape: Shape) -> Iterator[tuple[str, str]]:
-    """What the field at this path points at with this value."""
-    for step in path:
-        shape = shape.child(step)
-    return pointed_ids(value, shape)
 
 
 _LEAVING: Mapping[OnRemoval, Action] = {
@@ -653,5 +570,5 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _digest(form: object) -> str:
-    text = json.dumps(plain(form), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(plain(form), separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

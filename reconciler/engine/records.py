@@ -17,7 +17,6 @@ from reconciler.values import (
     Intent,
     Lifecycle,
     Observed,
-    OnRemoval,
     Path,
     Record,
     Ref,
@@ -87,10 +86,16 @@ def to_send(
 
 
 def made(
-    resource: Resource, applied: Document, *, id: str, scope: str, at: datetime | None, before: Record | None = None
+    resource: Resource,
+    applied: Document,
+    *,
+    id: str | None,
+    scope: str,
+    at: datetime | None,
+    before: Record | None = None,
 ) -> Record:
     """
-    The record of a resource whose document `applied` the object `id` now holds.
+    The record of a resource whose document `applied` the object `id` now holds, or will when it is made.
 
     What `before` knew of the same object (outputs, memo, objects still to be deleted) is kept.
     """
@@ -124,7 +129,7 @@ def settled(record: Record, observed: Observed, current: Record | None, replaces
     Objects still to be deleted are those that `current`, the record as it is by now, still knows of: some may have
     gone since the intent was written.
     """
-    known = {current.id, *(each.id for each in current.deposed)} if current is not None else set()
+    known = current.ids if current is not None else ()
     left = tuple(each for each in record.deposed if each.id in known and each.id != observed.id)
     record = with_reply(replace(record, deposed=left), observed)
     return depose(record, replaces) if replaces is not None and replaces in known else record
@@ -132,8 +137,6 @@ def settled(record: Record, observed: Observed, current: Record | None, replaces
 
 def depose(record: Record, id: str) -> Record:
     """The record that also remembers an old object which still has to be deleted."""
-    if any(each.id == id for each in record.deposed):
-        return record
     return replace(record, deposed=(*record.deposed, Deposed(id=id, reason="it was replaced")))
 
 
@@ -141,25 +144,23 @@ def without_object(record: Record, id: str) -> Record | None:
     """
     The record once `id` is gone.
 
-    When it was the object itself, one that is still to be deleted takes its place, so that it is not forgotten:
-    nothing is known of its fields, and without a manifest it goes. With none left there is no record any more.
+    When it was the object itself, all that was known of it is forgotten. With no other object left that still has to
+    be deleted there is no record any more.
     """
-    rest = tuple(each for each in record.deposed if each.id != id)
-    if record.id != id:
-        return replace(record, deposed=rest)
-    if not rest:
-        return None
-    return replace(
-        record,
-        id=rest[0].id,
-        deposed=rest[1:],
-        applied={},
-        outputs={},
-        memo={},
-        unsure=(),
-        retired=None,
-        lifecycle=replace(record.lifecycle, on_removal=OnRemoval.DELETE),
-    )
+    left = replace(record, deposed=tuple(each for each in record.deposed if each.id != id))
+    if record.id == id:
+        left = Record(
+            address=record.address,
+            id=None,
+            scope=record.scope,
+            applied={},
+            needs=record.needs,
+            labels=record.labels,
+            source=record.source,
+            origin=record.origin,
+            deposed=left.deposed,
+        )
+    return left if left.ids else None
 
 
 def interrupted(record: Record, intent: Intent, traits: Traits) -> Record:

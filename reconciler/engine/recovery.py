@@ -126,7 +126,7 @@ class _Finder:
         traits = self._traits(intent.address.type)
         candidates = self._candidates(intent, traits)
         if len(candidates) == 1:
-            self._adopt(intent, candidates[0], traits)
+            self._adopt(intent, candidates[0])
         elif candidates:
             self._say_several(intent.address, candidates)
         elif self._snapshot.taken < intent.at + timedelta(seconds=traits.settle_seconds):
@@ -147,11 +147,10 @@ class _Finder:
         ids: set[str] = set()
         for record in self.records.values():
             if record.address.type == type:
-                ids.add(record.id)
-                ids.update(each.id for each in record.deposed)
+                ids.update(record.ids)
         return frozenset(ids)
 
-    def _adopt(self, intent: Intent, observed: Observed, traits: Traits) -> None:
+    def _adopt(self, intent: Intent, observed: Observed) -> None:
         assert intent.record is not None
         record = settled(intent.record, observed, self.records.get(intent.address), intent.replaces)
         # One request made the object, so all that it carried has arrived, hidden fields too.
@@ -188,10 +187,12 @@ class _Finder:
         for address, found in sorted(strays.items()):
             if address in self.holds or address in self._disputed:
                 continue
-            if address in self.records and self._traits(address.type).job:
+            record = self.records.get(address)
+            known = record is not None and record.id is not None
+            if known and self._traits(address.type).job:
                 continue  # an earlier run, which nobody removes
-            if address in self.records or address not in wanted:
-                self.problems.append(_stray(address, found, known=address in self.records))
+            if known or address not in wanted:
+                self.problems.append(_stray(address, found, known=known))
             elif len(found) > 1:
                 self._say_several(address, found)
             else:
@@ -206,8 +207,15 @@ class _Finder:
         )
 
     def _adopt_by_mark(self, address: Address, observed: Observed) -> None:
-        scope = self._snapshot.scopes.get(address.vendor, "")
-        record = Record(address=address, id=observed.id, scope=scope, applied={}, touched=self._snapshot.taken)
+        before = self.records.get(address)
+        record = Record(
+            address=address,
+            id=None,
+            scope=self._snapshot.scopes[address.vendor],
+            applied={},
+            deposed=before.deposed if before is not None else (),
+            touched=self._snapshot.taken,
+        )
         record = with_reply(record, observed)
         self.records[address] = record
         self.settlements.append(

@@ -38,7 +38,7 @@ def over_limits(changes: Iterable[Change], records: Mapping[Address, Record], li
     """A problem per kind that would lose more than the limits allow, naming the number and how to approve."""
     known: Counter[str] = Counter()
     for address, record in records.items():
-        known[address.type] += 1 + len(record.deposed)
+        known[address.type] += len(record.ids)
     spent = Counter(change.address.type for change in changes if spends(change))
     return tuple(
         Problem(
@@ -61,7 +61,8 @@ def short_lists(snapshot: Snapshot, records: Mapping[Address, Record], limits: L
     """A problem per type whose list lacks more than half of four or more recorded objects."""
     recorded: dict[str, set[str]] = {}
     for record in records.values():
-        recorded.setdefault(record.address.type, set()).add(record.id)
+        if record.id is not None:
+            recorded.setdefault(record.address.type, set()).add(record.id)
     found = []
     for type, ids in sorted(recorded.items()):
         if type in snapshot.unreadable or type in limits.accept_short or type not in snapshot.listed:

@@ -132,9 +132,9 @@ def secrets(document: Document) -> tuple[tuple[Path, Secret], ...]:
     return tuple((path, value) for path, value in fields(document) if isinstance(value, Secret))
 
 
-def by_key(items: Value, key: str) -> dict[str, Value] | None:
-    """The items of a keyed list by their key, or `None` when one has no such text or two share it."""
-    if not isinstance(items, tuple):
+def by_key(items: Value, key: str | None) -> dict[str, Value] | None:
+    """The items of a keyed list by their key, or `None` when one has no such text, two share it, or there is no key."""
+    if key is None or not isinstance(items, tuple):
         return None
     found: dict[str, Value] = {}
     for item in items:
@@ -174,7 +174,7 @@ def hidden(document: Value, shape: Shape, path: Path = ()) -> Iterator[tuple[Pat
         for key in sorted(document):
             yield from hidden(document[key], shape.child(key), (*path, key))
     elif isinstance(document, tuple):
-        named = by_key(document, shape.key) if shape.key is not None else None
+        named = by_key(document, shape.key)
         for step, item in enumerate(document) if named is None else sorted(named.items()):
             yield from hidden(item, shape.child(step), (*path, step))
 

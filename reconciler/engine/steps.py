@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.engine.records import depose, disabled, made, settled, without_object
+from reconciler.engine.records import disabled, made, settled, without_object
 from reconciler.values import (
     Action,
     Address,
@@ -40,14 +40,10 @@ def intent_of(
     reading had under the same natural key, `records` the state as it is now.
     """
     before = records.get(step.address)
-    known = change.record.id if change.record is not None else None
-    if before is not None and step.verb is Verb.CREATE and before.id not in {known, step.id}:
-        # The old object is gone by now, and one that was still to be deleted has taken its place in the record.
-        before = depose(before, before.id)
     record = None
     if step.verb in {Verb.CREATE, Verb.RUN}:
         assert change.resource is not None
-        record = replace(made(change.resource, applied, id="", scope=scope, at=at, before=before), memo=memo)
+        record = replace(made(change.resource, applied, id=None, scope=scope, at=at, before=before), memo=memo)
     elif step.verb is Verb.UPDATE:
         assert change.resource is not None
         assert step.id is not None
@@ -98,7 +94,8 @@ def record_of(change: Change, records: Mapping[Address, Record], applied: Docume
     if current is None:
         return None
     if change.action is Action.FORGET:
-        return without_object(current, change.id or current.id)
+        assert change.id is not None
+        return without_object(current, change.id)
     if change.action is Action.RETIRE:
         return replace(current, retired="report")
     if change.resource is None:

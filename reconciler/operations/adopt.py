@@ -36,6 +36,7 @@ class Adopted:
     `unseen` are dotted paths of what the vendor does not give back: it is taken for what the manifest says.
     """
 
+    id: str
     record: Record
     unseen: tuple[str, ...]
 
@@ -149,7 +150,9 @@ def _record(workspace: Workspace, journal: Journal, resource: Resource, observed
     scope = workspace.session(resource.address.vendor).scope
     record = with_reply(made(resource, sent, id=observed.id, scope=scope, at=now), observed)
     journal.settle(Settlement(intent="", status=SettlementStatus.DONE, at=now, address=resource.address, record=record))
-    return Adopted(record=record, unseen=hidden_paths(sent, workspace.catalog.traits(resource.address.type)))
+    return Adopted(
+        id=observed.id, record=record, unseen=hidden_paths(sent, workspace.catalog.traits(resource.address.type))
+    )
 
 
 def _document(workspace: Workspace, state: State, resource: Resource, observed: Observed) -> Document:
@@ -173,9 +176,10 @@ def _known(value: Document) -> dict[str, Value]:
 
 def _refuse_managed(state: State, address: Address, id: str) -> None:
     if address in state.records:
-        raise Failure(f"`{address}` is managed already: it is `{state.records[address].id}`")
+        ids = " and ".join(f"`{each}`" for each in state.records[address].ids)
+        raise Failure(f"`{address}` is managed already: it is {ids}")
     for other in state.records.values():
-        if other.address.type == address.type and id in {other.id, *(each.id for each in other.deposed)}:
+        if other.address.type == address.type and id in other.ids:
             raise Failure(f"`{id}` is managed already, as `{other.address}`")
 
 

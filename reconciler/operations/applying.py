@@ -315,8 +315,8 @@ class _Executor:
         assert step.id is not None
         id = step.id
         successor = self._carried.records.get(step.address)
-        if successor is not None and successor.id != id:
-            new = successor.id
+        new = successor.id if successor is not None else None
+        if new is not None and new != id:
             yield from _call(lambda: handler.test(new))
         intent = self._intend(step, change, None, {})
         try:
@@ -415,7 +415,8 @@ class _Executor:
         """
         traits = self._traits(intent.address)
         until = intent.at + timedelta(seconds=traits.settle_seconds)
-        taken = {record.id for record in self._carried.records.values() if record.address.type == traits.type}
+        records = self._carried.records.values()
+        taken = {id for record in records if record.address.type == traits.type for id in record.ids}
         pause = max(0.05, min(2.0, traits.settle_seconds / 10))
         while True:
             objects = yield from _call(handler.list)

@@ -90,7 +90,7 @@ class Reader:
                 (record.address, id)
                 for record in records.values()
                 if record.address.type in objects
-                for id in (record.id, *(each.id for each in record.deposed))
+                for id in record.ids
                 if id not in listed[record.address.type]
             ]
             singles = pool.map(lambda pair: self._read(*pair), missing)
@@ -173,6 +173,7 @@ class Reader:
             )
             for address, record in records.items()
             if address.type in objects
+            and record.id is not None
             and (address.type, record.id) not in there
             and record.touched is not None
             and taken < record.touched + self._settle_time(address)
@@ -185,11 +186,7 @@ class Reader:
             touched = records[address].touched
             assert touched is not None
             until = max(until, touched + self._settle_time(address))
-        recorded = {
-            (record.address.type, id)
-            for record in records.values()
-            for id in (record.id, *(each.id for each in record.deposed))
-        }
+        recorded = {(record.address.type, id) for record in records.values() for id in record.ids}
         for intent in intents:
             type = intent.address.type
             objects = [each for each in snapshot.objects.get(type, ()) if (type, each.id) not in recorded]
@@ -220,7 +217,7 @@ class Reader:
 
         def look(address: Address) -> Assessment:
             record = records.get(address)
-            observed = by_id.get((address.type, record.id)) if record else None
+            observed = by_id.get((address.type, record.id)) if record and record.id else None
             return self._handler(address.type).assess(desired.resources[address], record, observed, snapshot.taken)
 
         holds = dict(snapshot.holds)

@@ -27,7 +27,7 @@ class Names:
     @classmethod
     def of_records(cls, records: Iterable[Record]) -> Names:
         """The ids that are recorded."""
-        return cls({(each.address.type, each.id): each.address for each in records})
+        return cls({(each.address.type, each.id): each.address for each in records if each.id is not None})
 
     def get(self, type: str, id: str) -> Address | None:
         """The address whose object has this id, if known."""

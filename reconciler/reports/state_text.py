@@ -19,7 +19,9 @@ def render_state(
     state: State, *, traits: Callable[[str], Traits], colour: bool = False, width: int = 80, verbose: bool = False
 ) -> str:
     """All records by address: ids, what was sent last (secrets as references), and what still has to be done."""
-    names = Names({(address.type, record.id): address for address, record in state.records.items()})
+    names = Names(
+        {(address.type, record.id): address for address, record in state.records.items() if record.id is not None}
+    )
     records = [record for _, record in sorted(state.records.items())]
     blocks = [
         f"State {state.serial} of {plain(state.project)}/{plain(state.environment)}, lineage {plain(state.lineage)}"
@@ -32,7 +34,7 @@ def render_state(
 def _record(
     record: Record, traits: Callable[[str], Traits], names: Names, *, colour: bool, width: int, verbose: bool
 ) -> Iterator[str]:
-    address, id = plain(str(record.address)), f"id {plain(record.id)}"
+    address, id = plain(str(record.address)), "gone" if record.id is None else f"id {plain(record.id)}"
     bold = paint(address, Style.STRONG, colour=colour)
     if columns(address) + columns(id) + 2 <= width:
         yield f"{bold}  {id}"

@@ -25,13 +25,15 @@ class Record:
     """
     The object behind one address as this tool last left it.
 
-    `applied` is the document that was sent, references as ids and secrets as references; `needs` are the
-    addresses it pointed at; `unsure` are dotted paths of write-only fields of which nobody knows whether they arrived;
-    `retired` says that its manifest is gone and the object was left, and how (`report` or `disable`).
+    `id` is `None` when there is no such object: it is about to be made, or it is gone while others, that it had
+    replaced, still have to be deleted. `applied` is the document that was sent, references as ids and secrets as
+    references; `needs` are the addresses it pointed at; `unsure` are dotted paths of write-only fields of which nobody
+    knows whether they arrived; `retired` says that its manifest is gone and the object was left, and how (`report` or
+    `disable`).
     """
 
     address: Address
-    id: str
+    id: str | None
     scope: str
     applied: Document
     needs: tuple[Address, ...] = ()
@@ -45,6 +47,11 @@ class Record:
     unsure: tuple[str, ...] = ()
     retired: str | None = None
     touched: datetime | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every object that is remembered: the present one, if any, then those that still have to be deleted."""
+        return (*(() if self.id is None else (self.id,)), *(each.id for each in self.deposed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ class Intent:
 
     `id` is drawn at random and, for kinds that carry a mark, travels in it. `target` is the object's id for a
     call on an existing object, `replaces` the id that a creation makes obsolete, `seen` the ids that already had the
-    same natural key, `record` the record as it will be if the call succeeds (for a creation with an empty id),
+    same natural key, `record` the record as it will be if the call succeeds (for a creation without an id),
     `memo` what the kind asked to remember.
     """
 

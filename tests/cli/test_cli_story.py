@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from world import World
+
+from reconciler.values import Address, Deposed, Settlement, SettlementStatus
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -274,6 +277,24 @@ def test_state_is_listed_shown_and_forgotten(didomi: World) -> None:
     ]
     assert shown["applied"]["config"] == {"accountId": "210987654321"}
     assert len(didomi.vendor.objects("destinations")) == 2
+
+
+def test_a_state_says_what_is_gone_and_what_is_left_over(didomi: World) -> None:
+    applied(didomi)
+    daily = Address("didomi", "ExportConfig", "daily")
+    left = tuple(Deposed(id=id, reason="it was replaced") for id in ("old-1", "old-2"))
+    with didomi.workspace() as workspace, workspace.backend.lock(workspace.holder("test"), timeout=0.0) as journal:
+        record = replace(journal.state.records[daily], id=None, deposed=left)
+        journal.settle(
+            Settlement(intent="", status=SettlementStatus.DONE, at=didomi.clock.now(), address=daily, record=record)
+        )
+    listed = didomi.command("state", "list").stdout
+    refused = didomi.command("import", str(daily), "other", expect=1).stderr
+    forgotten = didomi.command("state", "rm", str(daily)).stdout
+
+    assert listed.splitlines()[-1].split() == [str(daily), "gone", "specs/all.yaml"]
+    assert "it is `old-1` and `old-2`" in refused
+    assert "`old-1` and `old-2` are still at the vendor" in forgotten
 
 
 def test_an_existing_object_is_imported_and_nothing_is_sent(didomi: World) -> None:

@@ -137,6 +137,7 @@ class Play:
         """The recorded id of the subject."""
         record = self.record
         assert record is not None, "there is no record"
+        assert record.id is not None, "the record has no object"
         return record.id
 
     def books_balance(self) -> bool:

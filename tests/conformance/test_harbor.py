@@ -92,7 +92,7 @@ def test_a_new_route_that_is_wanted_disabled_is_disabled_in_the_same_run(harbor:
 
 def test_an_object_that_moved_since_it_was_read_is_not_overwritten(harbor: World, vendor: Stage) -> None:
     harbor.apply(PARTS)
-    id = harbor.state.records[address("Account")].id
+    (id,) = harbor.state.records[address("Account")].ids
     vendor.faults.call("PATCH /accounts/*", lambda: vendor.emulator.edit("accounts", id, {"name": "Somebody's"}))
     changed = [manifest("Account", {**ACCOUNT, "accessKey": "SOUTH"}), *PARTS[1:]]
     run = harbor.apply(changed, expect=Status.FAILED)
@@ -106,7 +106,7 @@ def test_an_object_that_moved_since_it_was_read_is_not_overwritten(harbor: World
 
 def test_an_etag_that_moved_alone_hinders_nobody(harbor: World, vendor: Stage) -> None:
     harbor.apply(PARTS)
-    id = harbor.state.records[address("Account")].id
+    (id,) = harbor.state.records[address("Account")].ids
     vendor.faults.call("GET /accounts/*", lambda: vendor.emulator.edit("accounts", id, {"novelty": 1}))
     harbor.apply([manifest("Account", {**ACCOUNT, "accessKey": "SOUTH"}), *PARTS[1:]])
 

@@ -160,7 +160,7 @@ def test_a_column_that_the_table_lacks_is_found_before_anything_runs(quarry: Wor
 
 def test_an_earlier_job_is_no_loss_when_it_leaves_the_list(quarry: World, vendor: Stage) -> None:
     quarry.apply(extract())
-    first = quarry.state.records[ADDRESS].id
+    (first,) = quarry.state.records[ADDRESS].ids
     quarry.apply(extract(columns=["id"]))
     vendor.emulator.remove("extracts", first)
     quarry.later()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -498,6 +499,7 @@ def test_runs_are_told_with_their_figures(switches: dict[str, str]) -> None:
             if switches.get("log_times") != "false":
                 assert runs == sorted(runs, key=lambda run: str(run.started), reverse=True)
         assert list(it.session.runs(record("Destination", lake.id))) == []
+        assert list(it.session.runs(replace(record("ExportConfig", daily.id), id=None))) == []
 
 
 def test_a_failed_run_says_why() -> None:

@@ -6,7 +6,7 @@ import os
 import random
 from dataclasses import replace
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from simulation import KINDS, Chaos, Project, address
 
@@ -30,9 +30,12 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 
 def examples(number: int) -> settings:
     """Settings for about so many examples under `ci`."""
+    phases = [Phase.explicit, Phase.generate] if PROFILE == "mutants" else list(Phase)
     return settings(
+        phases=[phase for phase in phases if phase is not Phase.explain],
         max_examples=max(8, round(number * _FACTORS.get(PROFILE, 1.0))),
         deadline=None,
+        report_multiple_bugs=PROFILE != "mutants",
         derandomize=PROFILE in {"ci", "mutants"},  # chance is for the thorough profile
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],

@@ -40,9 +40,7 @@ def wanted(kind: str, document: Document, *, name: str = "a", lifecycle: Lifecyc
 
 def recorded(kind: str, applied: Document, *, name: str = "a", id: str | None = None) -> Record:
     """What is remembered of an object called like its kind and name, such as `flow-a`."""
-    return Record(
-        address=address(kind, name), id=f"{kind.lower()}-{name}" if id is None else id, scope=SCOPE, applied=applied
-    )
+    return Record(address=address(kind, name), id=id or f"{kind.lower()}-{name}", scope=SCOPE, applied=applied)
 
 
 def of(resource: Resource, applied: Document | None = None, *, id: str | None = None) -> Record:

@@ -425,7 +425,7 @@ class Project:
     def recorded_ids(self) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
         for record in self.records().values():
-            found.setdefault(record.address.type, set()).update({record.id, *(each.id for each in record.deposed)})
+            found.setdefault(record.address.type, set()).update(record.ids)
         return {type: frozenset(ids) for type, ids in found.items()}
 
     # --- the two commands ---
@@ -653,7 +653,7 @@ class _Apply:
 def orphans(project: Project) -> list[str]:
     """Objects that we made and nobody remembers, and objects that two records claim."""
     claimed = [id for ids in project.recorded_ids().values() for id in ids]
-    counted = [id for record in project.records().values() for id in (record.id, *(each.id for each in record.deposed))]
+    counted = [id for record in project.records().values() for id in record.ids]
     wrong = [f"{id} is recorded twice" for id in {each for each in counted if counted.count(each) > 1}]
     known = {*claimed, *project.vendor.foreign, *project.let_go}
     return wrong + [f"{id} is recorded nowhere" for id in sorted(project.vendor.all()) if id not in known]
@@ -665,8 +665,8 @@ def untruths(project: Project, desired: Desired) -> list[str]:
     records = project.records()
     for address, resource in desired.resources.items():
         record = records.get(address)
-        stored = project.vendor.objects[address.type].get(record.id) if record else None
-        if record is None or stored is None:
+        stored = project.vendor.objects[address.type].get(record.id) if record and record.id else None
+        if record is None or record.id is None or stored is None:
             wrong.append(f"{address} does not exist")
             continue
         bare = replace(KINDS[address.type], secrets=frozenset(), write_only=frozenset())
@@ -703,16 +703,35 @@ def causes(problem: Problem, decision: Decision, project: Project, desired: Desi
                 for id, stored in project.vendor.objects[problem.address.type].items()
                 if id not in known and stored.owner is None
             )
+        case "several-candidates":
+            return traits.identity is Identity.DIFFERENCE and _forgotten_unlisted(problem.address, project)
         case "still-needed":
             return _is_held(problem.address, decision, project, {} if options.destroy else desired.resources)
         case _:
             return False
 
 
+def _forgotten_unlisted(address: Address, project: Project) -> bool:
+    """
+    Whether an object was made, forgotten and wanted again before any list showed it.
+
+    Then a creation that is interrupted has two outcomes that it may have led to, and nothing tells them apart.
+    """
+    vendor, traits = project.vendor, KINDS[address.type]
+    return any(
+        id in project.let_go
+        and intent.at < stored.made + vendor.lag
+        and natural_key(stored.attributes, traits) == natural_key(intent.record.applied, traits)
+        for intent in project.open_intents()
+        if intent.address == address and intent.record is not None
+        for id, stored in vendor.objects[address.type].items()
+    )
+
+
 def _is_held(address: Address, decision: Decision, project: Project, wanted: Mapping[Address, Resource]) -> bool:
     """Whether an object of the address would go that is held by one which stays and keeps pointing at it."""
     records = decision.state.records
-    owner = {id: each for each in records.values() for id in (each.id, *(old.id for old in each.deposed))}
+    owner = {id: each for each in records.values() for id in each.ids}
     going = {change.id for change in decision.plan.changes if change.action in {Action.DELETE, Action.REPLACE}}
     for id in {change.id for change in decision.plan.changes if change.address == address} & going:
         assert id is not None

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 import typing
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from generators import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.engine import codec
@@ -83,7 +86,7 @@ lifecycles = st.builds(
 records = st.builds(
     Record,
     address=addresses,
-    id=texts,
+    id=st.none() | texts,
     scope=texts,
     applied=documents,
     needs=st.lists(addresses, max_size=2).map(tuple),
@@ -192,7 +195,7 @@ options = st.builds(
     resend=st.frozensets(addresses, max_size=2),
     destroy=st.booleans(),
 )
-unhurried = settings(max_examples=25, deadline=None)
+unhurried = examples(25)
 
 
 def record(name: str = "lake", **fields: typing.Any) -> Record:  # noqa: ANN401 - any field of a record
@@ -388,7 +391,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
     [
         ({"colour": 1}, "the value has the unknown field `colour`"),
         ({"id": 1}, "`id` should be text, not a number"),
-        ({"id": None}, "`id` should be text, not nothing"),
+        ({"scope": None}, "`scope` should be text, not nothing"),
         ({"address": "lake"}, "`address` is wrong: `lake` is not an address"),
         ({"needs": "lake"}, "`needs` should be a list, not text"),
         ({"needs": [True]}, "`needs[0]` should be text, not true or false"),
@@ -427,6 +430,12 @@ def test_a_state_comes_back_as_it_was(state: State, open_intents: list[Intent], 
     stored = codec.decode_state(codec.encode_state(state, open_intents, folded=folded))
 
     assert (stored.state, stored.open_intents, stored.folded) == (state, tuple(open_intents), folded)
+
+
+def test_a_state_has_no_intents_and_no_journal_unless_it_is_told_of_them() -> None:
+    stored = codec.decode_state(codec.encode_state(State(project="p", environment="e", lineage="l", serial=1)))
+
+    assert (stored.open_intents, stored.folded) == ((), 0)
 
 
 def test_a_state_cut_at_any_byte_is_refused() -> None:
@@ -599,3 +608,39 @@ def test_endless_nesting_is_an_error_for_people() -> None:
 def test_what_is_not_json_is_an_error_for_people(content: bytes) -> None:
     with pytest.raises(CodecError, match="the value is not JSON"):
         codec.from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"version":1}', "the file is no state but a None"),
+        (b'{"kind":"state"}', "the state was written by reconciler None in format None, and this version"),
+    ],
+)
+def test_a_file_that_does_not_say_what_it_is_is_refused(body: bytes, message: str) -> None:
+    sealed = b'{"digest":"%s",' % codec.digest_of(body).encode() + body[1:]
+    with pytest.raises(CodecError) as error:
+        codec.decode_state(sealed)
+
+    assert str(error.value).startswith(message)
+
+
+@pytest.fixture
+def _far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_a_time_is_written_in_utc_wherever_the_program_runs() -> None:
+    record = Record(address=LAKE, id="x", scope="s", applied={}, touched=datetime(2026, 12, 1, 6, tzinfo=UTC))
+
+    assert codec.encode_record(record)["touched"] == "2026-12-01T06:00:00Z"
+
+
+def test_every_key_of_an_unknown_tag_is_named() -> None:
+    with pytest.raises(CodecError, match=r"does not know \(`\$a`, `\$b`\)$"):
+        codec.decode_value({"$b": 1, "$a": 2})

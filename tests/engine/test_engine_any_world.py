@@ -10,13 +10,13 @@ from datetime import timedelta
 from generators import Genes, chaos, codes, drift, examples, options, world
 from hypothesis import event, given
 from hypothesis import strategies as st
-from simulation import Chaos, Killed, Project, causes, line, orphans, traits_of, untruths
+from simulation import Chaos, Killed, Project, address, causes, line, orphans, traits_of, untruths
 
 from reconciler.engine.planner import is_refused, plan, to_do
 from reconciler.engine.records import to_send
 from reconciler.engine.scheduler import steps
 from reconciler.engine.shape import pointed_ids, shape_of
-from reconciler.values import Action, Address, Desired, Intent, Options, Severity, Snapshot, State, Verb
+from reconciler.values import Action, Address, Desired, Intent, Options, Resource, Severity, Snapshot, State, Verb
 
 
 def new_project(genes: Genes) -> Project:
@@ -113,6 +113,22 @@ def test_most_worlds_converge_and_are_not_refused() -> None:
     )
 
     assert ends["converged"] > 60
+
+
+def test_an_interrupted_creation_waits_for_a_human_when_its_like_was_forgotten_before_any_list_showed_it() -> None:
+    project = Project()
+    project.vendor.lag = timedelta(seconds=20)
+    desired = Desired.of([Resource(address=address("Label"), attributes={"name": "L", "color": "red"})])
+    for each in (desired, Desired.of([])):
+        project.apply(each)
+        project.vendor.now += timedelta(seconds=1)
+    with suppress(Killed):
+        project.apply(desired, chaos=Chaos(kill_at=2))
+    project.vendor.now += timedelta(minutes=1)
+    codes = {problem.code for problem in project.decide(desired).plan.problems}
+
+    assert codes == {"lookalike", "several-candidates"}
+    assert unexplained(project, desired) == []
 
 
 @examples(60)
@@ -304,7 +320,7 @@ def test_what_is_sent_for_an_unchanged_resource_is_what_was_sent_last(genes: Gen
                 lambda to: records[to].id,
                 traits_of(address.type),
                 record=records[address],
-                observed=project.vendor.observed(address.type, records[address].id),
+                observed=project.vendor.observed(address.type, records[address].ids[0]),
             )
             == records[address].applied
             for address, resource in desired.resources.items()

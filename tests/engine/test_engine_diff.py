@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 from deepdiff import DeepDiff
 from generators import examples
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.engine.diff import agree, compared_form, covered, differences, form, has_unknown, plain, same_document
@@ -29,7 +30,7 @@ PLAIN = Traits(type="sim/Plain", identity=Identity.MARK)
 RICH = Traits(
     type="sim/Rich",
     identity=Identity.MARK,
-    immutable=frozenset({("region",), ("config", "zone")}),
+    immutable=frozenset({("region",), ("config", "zone"), ("config", "deep", "zone")}),
     references={("source",): "sim/Source"},
     secrets=frozenset({("token",), ("rules", "*", "token"), ("tags", "*", "token")}),
     write_only=frozenset({("config", "role")}),
@@ -208,6 +209,38 @@ CASES: dict[str, tuple[Document, Document, Document, tuple[FieldChange, ...]]] =
         {"tags": ({"n": 2}, {"n": 1})},
         (),
     ),
+    "a secret within an unordered list that the vendor gives back": (
+        {"tags": ({"n": 1, "token": ONE},)},
+        {"tags": ({"n": 1, "token": ONE},)},
+        {"tags": ({"n": 1, "token": "veiled"},)},
+        (),
+    ),
+    "a secret within an unordered list that was never sent": (
+        {"tags": ({"n": 1, "token": ONE},)},
+        {},
+        {"tags": ({"n": 1},)},
+        changed(("tags",), HIDDEN, ({"n": 1, "token": ONE},), hidden=True),
+    ),
+    "a secret within an unordered list that is not wanted any more": (
+        {"tags": ({"n": 1},)},
+        {"tags": ({"n": 1, "token": ONE},)},
+        {"tags": ({"n": 1},)},
+        changed(("tags",), ({"n": 1, "token": ONE},), ({"n": 1},), hidden=True),
+    ),
+    "a hidden field that the vendor gives back": (
+        {"token": "x"},
+        {"token": "y"},
+        {"token": "x"},
+        changed(("token",), "y", "x", hidden=True),
+    ),
+    "a mapping where a list is": ({"a": {"b": 1}}, {}, {"a": ("x",)}, changed(("a",), ("x",), {"b": 1})),
+    "a mapping with an immutable field deep within where text is": (
+        {"config": {"deep": {"zone": "z"}}},
+        {},
+        {"config": "x"},
+        changed(("config",), "x", {"deep": {"zone": "z"}}, forces=True),
+    ),
+    "a default that is neither wanted nor reported": ({"mode": None}, {}, {}, ()),
     "an id that is only known after apply": (
         {"source": UNKNOWN},
         {},
@@ -242,6 +275,7 @@ def test_a_hidden_field_that_is_unsure_is_sent_again() -> None:
         ("token",), HIDDEN, ONE, hidden=True
     )
     assert not agree(wanted, wanted, {"rules": ({"name": "a"},)}, RICH, unsure=frozenset({"rules.a.token"}))
+    assert not agree({"tags": (wanted,)}, {"tags": (wanted,)}, {"tags": (wanted,)}, RICH, unsure=frozenset({"tags"}))
 
 
 def test_the_fields_come_sorted_by_path() -> None:
@@ -261,6 +295,7 @@ def test_a_path_is_covered_by_itself_and_by_what_it_lies_within() -> None:
         False,
     ]
     assert not covered(("a",), frozenset())
+    assert not covered(("a",), frozenset({""}))
 
 
 def test_documents_that_mean_the_same_are_the_same() -> None:
@@ -290,6 +325,59 @@ def test_the_compared_form_covers_what_is_compared_and_nothing_else() -> None:
     assert compared(observed) != compared({**observed, "a": 3})
     assert compared(observed) != compared({**observed, "rules": ({"name": "y", "z": 2},)})
     assert compared(observed) != compared({**observed, "rules": "none"})
+    assert compared({"rules": "none"}) != compared({"rules": "any"})
+
+
+def test_the_compared_form_says_of_a_hidden_field_what_was_sent() -> None:
+    assert compared_form({"token": ONE}, {}, {}, RICH) == frozenset({("token", HIDDEN)})
+    assert compared_form({"token": ONE}, {"token": TWO}, {}, RICH) == frozenset({("token", TWO)})
+
+
+def test_the_order_of_a_keyed_list_means_nothing_and_that_of_another_does() -> None:
+    one: Document = {"name": "a"}
+    other: Document = {"name": "b"}
+    again: Document = {"name": "a", "x": 1}
+
+    assert same_document({"rules": (one, other)}, {"rules": (other, one)}, RICH)
+    assert not same_document({"rules": (one, again)}, {"rules": (again, one)}, RICH)
+    assert not same_document({"other": (one, other)}, {"other": (other, one)}, RICH)
+
+
+def test_an_item_of_a_keyed_list_may_have_rules_of_its_own() -> None:
+    keyed = replace(PLAIN, keyed={("rules",): "name"})
+    wanted: Document = {"rules": ({"name": "a", "b": ("x", "y")},)}
+    observed: Document = {"rules": ({"name": "a", "b": ("y", "x")},)}
+    named = replace(keyed, unordered=frozenset({("rules", "a", "b")}))
+    other = replace(keyed, unordered=frozenset({("rules", "b")}))
+
+    assert [agree(wanted, {}, observed, each) for each in (keyed, named, other)] == [False, True, False]
+    assert [differences(wanted, {}, observed, each) == () for each in (keyed, named, other)] == [False, True, False]
+    inner = replace(PLAIN, keyed={("x", "rules"): "name"}, unordered=frozenset({("x", "rules", "a", "b")}))
+    none: Document = {"x": {"rules": ()}}
+    assert agree({"x": wanted}, {}, {"x": observed}, inner)
+    assert compared_form(none, {}, {"x": wanted}, inner) == compared_form(none, {}, {"x": observed}, inner)
+    assert compared_form({"rules": ()}, {}, wanted, named) == compared_form({"rules": ()}, {}, observed, named)
+    assert compared_form({"rules": ()}, {}, wanted, other) != compared_form({"rules": ()}, {}, observed, other)
+
+
+def test_an_item_of_a_keyed_list_that_nobody_wants_differs_even_when_its_kind_is_hidden() -> None:
+    traits = replace(PLAIN, keyed={("rules",): "name"}, secrets=frozenset({("rules", "*")}))
+
+    wanted: Document = {"rules": ({"name": "a"},)}
+    never_sent = changed(("rules", "a"), HIDDEN, {"name": "a"}, hidden=True)
+
+    assert not agree(wanted, wanted, {"rules": ({"name": "a"}, {"name": "b"})}, traits)
+    assert differences(wanted, {}, wanted, traits) == never_sent
+    assert compared_form(wanted, {}, wanted, traits) == frozenset({("rules", frozenset({("a", HIDDEN)}))})
+
+
+def test_the_compared_form_covers_a_list_of_another_length_whole() -> None:
+    def compared(real: Document) -> object:
+        return compared_form({"a": (1,)}, {}, real, RICH)
+
+    assert compared({"a": (1, 2)}) != compared({"a": (1, 3)})
+    assert compared({"a": (1, 2)}) == frozenset({("a", ("other", ("list", (1, 2))))})
+    assert compared_form({"rules": ()}, {}, {"rules": "x"}, RICH) == frozenset({("rules", ("other", "x"))})
 
 
 def test_the_compared_form_covers_what_was_applied_and_is_not_wanted() -> None:
@@ -393,8 +481,12 @@ def test_decision_and_explanation_agree(
 
 
 @examples(300)
-@given(wanted=documents(), applied=documents(), traits=any_traits())
-def test_what_was_sent_and_is_reported_as_sent_agrees(wanted: Document, applied: Document, traits: Traits) -> None:
+@example(
+    wanted={"a": ({"name": "p", "a": True},)},
+    traits=replace(PLAIN, write_only=frozenset({("a", "*", "a")}), unordered=frozenset({("a",)})),
+)
+@given(wanted=documents(), traits=any_traits())
+def test_what_was_sent_and_is_reported_as_sent_agrees(wanted: Document, traits: Traits) -> None:
     assert agree(wanted, wanted, wanted, traits)
     assert same_document(wanted, wanted, traits)
 

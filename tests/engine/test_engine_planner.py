@@ -16,6 +16,7 @@ from reconciler.values import (
     Change,
     Deposed,
     Desired,
+    Document,
     FieldChange,
     Hold,
     HoldKind,
@@ -141,6 +142,29 @@ def test_the_digest_moves_with_a_compared_field_and_not_with_another() -> None:
 
     assert digest() == digest(theirs="x")
     assert digest() != digest(name="C")
+
+
+def test_the_digest_moves_with_what_was_applied_and_is_not_wanted_any_more() -> None:
+    def digest(note: str) -> str | None:
+        record = of(ACCOUNT, {**ACCOUNT.attributes, "note": "x"})
+        return only(
+            decide(
+                [ACCOUNT],
+                [record],
+                reading({"Account": [replace(ACCOUNT_SEEN, attributes={**ACCOUNT_SEEN.attributes, "note": note})]}),
+            )
+        ).digest
+
+    assert digest("x") != digest("y")
+
+
+def test_a_hidden_reference_that_was_sent_still_points() -> None:
+    kinds = {"sim/Source": replace(KINDS["sim/Source"], write_only=frozenset({("account",)}))}
+    snapshot = reading({"Account": [ACCOUNT_SEEN], "Source": [seen("source-a", {"name": "S"})]})
+    records = [of(ACCOUNT), of(SOURCE, {"name": "S", "account": "account-a"})]
+    (_, change) = decide([ACCOUNT, SOURCE], records, snapshot, kinds=kinds).plan.changes
+
+    assert change.points_at == (address("Account"),)
 
 
 def test_the_digest_is_the_same_in_every_version() -> None:
@@ -578,12 +602,62 @@ def test_what_a_replacement_left_is_deleted_or_dropped() -> None:
     snapshot = reading({"Account": [ACCOUNT_SEEN], "Source": [SOURCE_SEEN, seen("source-0", {"account": "account-a"})]})
     changes = decide([ACCOUNT, SOURCE], [of(ACCOUNT), record], snapshot).plan.changes[1:]
 
+    assert [change.revision for change in changes] == ["1", "1", None]
     assert [(change.action, change.id, change.resource, change.points_at) for change in changes] == [
         (Action.NOOP, "source-a", SOURCE, (address("Account"),)),
         (Action.DELETE, "source-0", None, (address("Account"),)),
         (Action.FORGET, "source-9", None, ()),
     ]
     assert codes(changes[1]) == codes(changes[2]) == [(ReasonCode.DEPOSED, "left over: it was replaced")]
+
+
+LEFTOVER = replace(
+    recorded("Account", {}),
+    id=None,
+    deposed=tuple(Deposed(id=id, reason="it was replaced") for id in ("1", "2")),
+)
+LEFTOVERS = reading({"Account": [seen("1", {"name": "A"}), seen("2", {"name": "A"})]})
+
+
+def test_what_outlived_its_successor_goes_and_what_is_wanted_is_made() -> None:
+    decision = decide([ACCOUNT], [LEFTOVER], LEFTOVERS)
+
+    assert [(change.action, change.id, change.record) for change in decision.plan.changes] == [
+        (Action.CREATE, None, LEFTOVER),
+        (Action.DELETE, "1", LEFTOVER),
+        (Action.DELETE, "2", LEFTOVER),
+    ]
+    assert [codes(change) for change in decision.plan.changes] == [
+        [(ReasonCode.NEW, "it does not exist yet")],
+        [(ReasonCode.DEPOSED, "left over: it was replaced")],
+        [(ReasonCode.DEPOSED, "left over: it was replaced")],
+    ]
+    assert decision.plan.problems == ()
+
+
+def test_what_outlived_its_successor_goes_without_a_manifest() -> None:
+    decision = decide([], [LEFTOVER], LEFTOVERS)
+
+    assert [(change.action, change.id) for change in decision.plan.changes] == [
+        (Action.NOOP, None),
+        (Action.DELETE, "1"),
+        (Action.DELETE, "2"),
+    ]
+    assert decision.plan.problems == ()
+
+
+def test_nothing_new_points_at_what_outlived_its_successor() -> None:
+    options = Options(excludes=frozenset({address("Account")}))
+    decision = decide([ACCOUNT, SOURCE], [LEFTOVER], LEFTOVERS, options=options)
+
+    assert refusal(decision).code == "excluded-need"
+
+
+def test_what_outlived_its_successor_in_another_scope_is_refused() -> None:
+    decision = decide([ACCOUNT], [replace(LEFTOVER, scope="organization other")], LEFTOVERS)
+
+    assert refusal(decision).code == "wrong-scope"
+    assert [change.action for change in decision.plan.changes] == [Action.NOOP]
 
 
 @pytest.mark.parametrize("broken", ["type", "address", "scope"])
@@ -599,6 +673,17 @@ def test_what_a_replacement_left_stays_when_nothing_is_known_of_it(broken: str) 
     (change,) = decide([ACCOUNT], [record], snapshot).plan.changes
 
     assert (change.action, change.id) == (Action.NOOP, "account-a")
+
+
+def test_what_a_replacement_left_goes_when_nobody_says_whose_objects_were_read() -> None:
+    record = replace(of(ACCOUNT), deposed=(Deposed(id="account-0", reason="x"),))
+    snapshot = replace(reading({"Account": [ACCOUNT_SEEN, seen("account-0", {})]}), scopes={})
+    changes = decide([ACCOUNT], [record], snapshot).plan.changes
+
+    assert [(change.action, change.id) for change in changes] == [
+        (Action.NOOP, "account-a"),
+        (Action.DELETE, "account-0"),
+    ]
 
 
 # --- what cannot be believed ---
@@ -673,6 +758,7 @@ def test_marks_of_ours_without_a_state_are_never_a_first_run(prior: State | None
     assert (decision.plan.problems, decision.plan.changes, decision.settlements) == ((STATE_LOST,), (), ())
     assert (decision.plan.project, decision.plan.environment, decision.plan.serial) == ("p", "e", 0)
     assert (decision.plan.lineage, decision.plan.taken) == ("", START)
+    assert decision.state == State(project="p", environment="e", lineage="", serial=0)
 
 
 @pytest.mark.parametrize(("project", "environment"), [("q", "e"), ("p", "f")])
@@ -810,6 +896,31 @@ def test_nothing_goes_while_an_object_outside_the_selection_points_at_it() -> No
     assert decision.plan.partial
 
 
+@pytest.mark.parametrize("before", [{"source": "source-b"}, {}])
+def test_nothing_goes_while_an_update_begins_to_point_at_it(before: Document) -> None:
+    flow = wanted("Flow", {"name": "F", "source": "source-a"})
+    record = of(flow, {"name": "F", **before})
+    snapshot = reading(
+        {"Source": [SOURCE_SEEN, seen("source-b", {})], "Flow": [seen("flow-a", {"name": "F", **before})]}
+    )
+
+    assert refusal(decide([flow], [CHAIN_RECORDS[1], record], snapshot)).code == "still-needed"
+
+
+def test_every_holder_is_looked_at() -> None:
+    going = [recorded("Source", {"name": name}, name=name) for name in "abc"]
+    flows = [recorded("Flow", {}, name="a"), replace(recorded("Flow", {}, name="b"), retired="report")]
+    snapshot = reading(
+        {
+            "Source": [seen(id, {}) for record in going for id in record.ids],
+            "Flow": [seen("flow-a", {"source": "source-a"}), seen("flow-b", {"source": "source-b"}), seen("x", {})],
+        }
+    )
+    problems = decide([], [*going, *flows], snapshot).plan.problems
+
+    assert [(problem.code, str(problem.address)) for problem in problems] == [("still-needed", "sim/Source/b")]
+
+
 def test_a_job_does_not_hold_what_it_once_used() -> None:
     snapshot = reading({"Source": [SOURCE_SEEN], "Backfill": [seen("b-9", {"source": "source-a"})]})
 
@@ -863,7 +974,7 @@ def test_a_hidden_reference_that_moves_lets_go_of_nothing_that_is_seen() -> None
 
 def test_too_many_deletions_are_refused() -> None:
     records = [recorded("Account", {"name": name}, name=name) for name in "abcdef"]
-    snapshot = reading({"Account": [seen(record.id, {"name": record.address.name}) for record in records]})
+    snapshot = reading({"Account": [seen(f"account-{name}", {"name": name}) for name in "abcdef"]})
     decision = decide([], records, snapshot, limits=Limits())
 
     assert refusal(decision) == Problem(
@@ -876,7 +987,7 @@ def test_too_many_deletions_are_refused() -> None:
 
 def test_destroying_is_not_held_by_the_limits() -> None:
     records = [recorded("Account", {"name": name}, name=name) for name in "abcdef"]
-    snapshot = reading({"Account": [seen(record.id, {"name": record.address.name}) for record in records]})
+    snapshot = reading({"Account": [seen(f"account-{name}", {"name": name}) for name in "abcdef"]})
     decision = decide([], records, snapshot, limits=Limits(), options=Options(destroy=True))
 
     assert decision.plan.problems == ()
@@ -947,6 +1058,15 @@ def test_without_a_selection_everything_is_planned() -> None:
 
 def test_a_target_brings_what_it_needs() -> None:
     assert selected(Options(targets=frozenset({address("Source")}))) == (["Account", "Source"], True)
+
+
+def test_several_targets_are_all_planned() -> None:
+    one, two = wanted("Label", {"name": "1"}), wanted("Label", {"name": "2"}, name="b")
+    options = Options(targets=frozenset({one.address, two.address}))
+    planned = decide([one, two, ACCOUNT], [], reading({}), options=options).plan
+
+    assert [change.address for change in planned.changes] == [one.address, two.address]
+    assert planned.partial is True
 
 
 def test_a_target_that_needs_everything_is_not_partial() -> None:
@@ -1034,6 +1154,16 @@ def test_what_is_needed_left_out_and_gone_is_a_problem_only_for_what_changes() -
 
     assert unchanged.plan.problems == ()
     assert refusal(decide([ACCOUNT, renamed], CHAIN_RECORDS[:2], snapshot, options=options)).code == "excluded-need"
+
+
+def test_every_change_is_looked_at_for_what_it_needs() -> None:
+    flow = wanted("Flow", {"source": Ref(address("Source"))})
+    options = Options(excludes=frozenset({address("Source")}))
+    decision = decide([ACCOUNT, SOURCE, flow], CHAIN_RECORDS[:1], reading({"Account": [ACCOUNT_SEEN]}), options=options)
+
+    assert [(problem.code, problem.address) for problem in decision.plan.problems] == [
+        ("excluded-need", address("Flow"))
+    ]
 
 
 def test_what_is_needed_left_out_and_there_is_no_problem() -> None:

@@ -30,7 +30,6 @@ from reconciler.values import (
     Intent,
     Lifecycle,
     Mark,
-    OnRemoval,
     Record,
     Ref,
     Secret,
@@ -180,7 +179,7 @@ def test_a_reply_brings_the_id_and_what_the_vendor_computed() -> None:
 
 
 def test_a_settled_creation_remembers_only_what_is_still_known() -> None:
-    intended = replace(recorded("Account", {"name": "A"}, id=""), deposed=(OLD, OLDER))
+    intended = replace(recorded("Account", {"name": "A"}), id=None, deposed=(OLD, OLDER))
     current = replace(FULL, deposed=(OLD,))
 
     assert settled(intended, seen("new", {}), current, "account-a").deposed == (
@@ -192,13 +191,6 @@ def test_a_settled_creation_remembers_only_what_is_still_known() -> None:
     assert settled(intended, seen("new", {}), replace(FULL, id="account-9", deposed=()), None).deposed == (OLDER,)
 
 
-def test_what_is_deposed_twice_is_remembered_once() -> None:
-    intended = replace(recorded("Account", {}, id=""), deposed=(OLD,))
-    current = replace(FULL, id="account-0", deposed=())
-
-    assert settled(intended, seen("new", {}), current, "account-0").deposed == (OLD,)
-
-
 def test_without_its_object_there_is_no_record() -> None:
     assert without_object(replace(FULL, deposed=()), "account-a") is None
 
@@ -207,20 +199,32 @@ def test_without_a_left_over_object_the_record_stays() -> None:
     assert without_object(FULL, "account-0") == replace(FULL, deposed=())
 
 
-def test_a_left_over_object_takes_the_place_of_the_one_that_went() -> None:
-    record = replace(FULL, deposed=(OLD, OLDER))
-
-    assert without_object(record, "account-a") == replace(
-        record,
-        id="account-0",
-        deposed=(OLDER,),
-        applied={},
-        outputs={},
-        memo={},
-        unsure=(),
-        retired=None,
-        lifecycle=Lifecycle(on_removal=OnRemoval.DELETE),
+def test_when_the_object_went_only_what_is_still_to_be_deleted_is_remembered() -> None:
+    known = replace(
+        FULL, needs=(address("Slot"),), labels={"team": "crm"}, source="a.yaml", origin=address("Composite")
     )
+    record = replace(known, deposed=(OLD, OLDER))
+    rest = without_object(record, "account-a")
+
+    assert rest == Record(
+        address=ACCOUNT,
+        id=None,
+        scope=record.scope,
+        applied={},
+        needs=record.needs,
+        labels=record.labels,
+        source=record.source,
+        origin=record.origin,
+        deposed=(OLD, OLDER),
+    )
+    assert rest.ids == ("account-0", "account-9")
+
+
+def test_a_record_goes_with_the_last_object() -> None:
+    rest = without_object(replace(FULL, deposed=(OLD,)), "account-a")
+
+    assert rest is not None
+    assert without_object(rest, "account-0") is None
 
 
 def test_what_disabling_changed_counts_as_applied() -> None:
@@ -282,7 +286,7 @@ def test_the_intent_of_a_creation() -> None:
         scope=SCOPE,
         at=LATER,
         seen=("x",),
-        record=replace(recorded("Account", {"name": "A"}, id=""), touched=LATER, memo={"k": "v"}),
+        record=replace(recorded("Account", {"name": "A"}), id=None, touched=LATER, memo={"k": "v"}),
         memo={"k": "v"},
     )
 
@@ -300,9 +304,9 @@ def test_the_intent_of_a_replacement_that_deletes_first_names_none() -> None:
     change = Change(
         address=ACCOUNT, action=Action.REPLACE, resource=RESOURCE, id="account-a", record=FULL, delete_first=True
     )
-    promoted = without_object(FULL, "account-a")
-    assert promoted is not None
-    found = intent(step(Verb.CREATE), change, {ACCOUNT: promoted})
+    rest = without_object(FULL, "account-a")
+    assert rest is not None
+    found = intent(step(Verb.CREATE), change, {ACCOUNT: rest})
 
     assert found.replaces is None
     assert found.record is not None
@@ -322,7 +326,7 @@ def test_the_intent_of_another_run_of_a_job_forgets_the_old_id() -> None:
     found = intent(step(Verb.RUN, "account-a"), change, {ACCOUNT: replace(FULL, deposed=())})
 
     assert found.record is not None
-    assert (found.record.id, found.record.deposed, found.replaces) == ("", (), None)
+    assert (found.record.id, found.record.deposed, found.replaces) == (None, (), None)
 
 
 def test_the_intent_of_an_update() -> None:
@@ -409,8 +413,8 @@ def test_the_record_of_what_is_retired() -> None:
     assert record_of(change, {ACCOUNT: replace(FULL, retired=None)}, {}, LATER) == FULL
 
 
-@pytest.mark.parametrize(("id", "left"), [("account-0", ("account-a", ())), (None, ("account-0", ()))])
-def test_the_record_of_what_is_forgotten(id: str | None, left: tuple[str, tuple[Deposed, ...]]) -> None:
+@pytest.mark.parametrize(("id", "left"), [("account-0", ("account-a", ())), ("account-a", (None, (OLD,)))])
+def test_the_record_of_what_is_forgotten(id: str, left: tuple[str | None, tuple[Deposed, ...]]) -> None:
     change = Change(address=ACCOUNT, action=Action.FORGET, id=id, record=FULL)
     record = record_of(change, {ACCOUNT: FULL}, {}, LATER)
 

@@ -48,7 +48,7 @@ def opened(
 
 def creation(kind: str = "Account", document: Document | None = None, *, id: str = "i1") -> Intent:
     record = recorded(kind, document if document is not None else {"name": "A"})
-    return opened("create", replace(record, id=""), to=address(kind), id=id)
+    return opened("create", replace(record, id=None), to=address(kind), id=id)
 
 
 def recovered(state: State, intents: tuple[Intent, ...], snapshot: Snapshot, *wanted: Address) -> Recovery:
@@ -85,7 +85,7 @@ def test_what_was_replaced_by_an_adopted_object_is_still_to_be_deleted() -> None
     intent = replace(
         creation(),
         replaces="account-a",
-        record=replace(before, id="", deposed=(*before.deposed, Deposed(id="account-9", reason="it was replaced"))),
+        record=replace(before, id=None, deposed=(*before.deposed, Deposed(id="account-9", reason="it was replaced"))),
     )
     found = recovered(state_of(before), (intent,), reading({"Account": [MARKED]}))
 
@@ -168,7 +168,7 @@ def test_an_object_that_is_recorded_is_no_candidate() -> None:
 def test_two_creations_do_not_adopt_one_object() -> None:
     first = creation("Slot")
     second = replace(creation("Slot", id="i2"), address=address("Slot", "b"))
-    second = replace(second, record=replace(recorded("Slot", {"name": "A"}, name="b"), id=""))
+    second = replace(second, record=replace(recorded("Slot", {"name": "A"}, name="b"), id=None))
     found = recovered(state_of(), (second, first), reading({"Slot": [seen("slot-1", {"name": "A"})]}))
 
     assert [(each.intent, each.status) for each in found.settlements] == [
@@ -204,6 +204,15 @@ def test_a_deletion_that_took_effect_is_printed_although_the_address_is_gone() -
     change = only(decide([], [recorded("Account", {})], reading({}), intents=(intent,)))
 
     assert (change.address, change.action, change.id) == (ACCOUNT, Action.RECOVER, None)
+    assert [each.text for each in change.reasons] == ["an interrupted run had deleted `account-a`"]
+
+
+def test_a_deletion_that_took_effect_is_no_second_change_of_what_is_wanted_again() -> None:
+    intent = opened("delete", None, target="account-a")
+    decision = decide([wanted("Account", {"name": "A"})], [recorded("Account", {})], reading({}), intents=(intent,))
+
+    assert only(decision).action is Action.CREATE
+    assert decision.state == state_of()
 
 
 def test_a_deletion_without_effect_is_void() -> None:
@@ -352,12 +361,35 @@ def test_a_wanted_object_with_our_mark_and_no_record_is_adopted() -> None:
     )
 
 
+def test_an_object_with_our_mark_joins_what_is_only_left_over() -> None:
+    left = (Deposed(id="account-0", reason="it was replaced"),)
+    record = replace(recorded("Account", {}), id=None, deposed=left)
+    found = recovered(state_of(record), (), reading({"Account": [MARKED]}), ACCOUNT)
+
+    assert found.problems == ()
+    assert found.state == state_of(replace(record, id="account-1", touched=START))
+
+
 def test_several_wanted_objects_with_our_mark_wait_for_a_human() -> None:
     snapshot = reading({"Account": [MARKED, replace(MARKED, id="account-0")]})
     found = recovered(state_of(), (), snapshot, ACCOUNT)
 
-    assert [problem.code for problem in found.problems] == ["several-candidates"]
+    assert [(problem.code, problem.address) for problem in found.problems] == [("several-candidates", ACCOUNT)]
     assert found.state == state_of()
+
+
+def test_what_is_held_or_an_earlier_run_does_not_hide_another_stray() -> None:
+    job, last = address("Backfill"), address("Target")
+    snapshot = reading(
+        {
+            "Account": [seen("account-2", {}, owner=ACCOUNT, intent="i0")],
+            "Backfill": [seen("backfill-0", {}, owner=job)],
+            "Target": [seen("target-9", {}, owner=last)],
+        }
+    )
+    found = recovered(state_of(recorded("Backfill", {})), (replace(creation(), at=JUST_NOW),), snapshot)
+
+    assert [(problem.code, problem.address) for problem in found.problems] == [("stray-object", last)]
 
 
 @pytest.mark.parametrize(
@@ -438,6 +470,12 @@ def test_a_stray_of_an_address_that_waits_is_not_said() -> None:
 )
 def test_a_natural_key_is_none_when_nothing_of_it_is_set(document: Document, key: tuple[object, ...] | None) -> None:
     assert natural_key(document, KINDS["sim/Flow"]) == key
+
+
+def test_a_natural_key_may_be_more_than_text() -> None:
+    traits = replace(KINDS["sim/Account"], natural_key=(("tags",),))
+
+    assert natural_key({"tags": ({"n": 1},)}, traits) == natural_key({"tags": ({"n": 1.0, "m": None},)}, traits)
 
 
 def test_a_kind_without_natural_key_has_none() -> None:

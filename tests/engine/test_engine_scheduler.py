@@ -91,6 +91,20 @@ def test_what_is_needed_is_made_first(making: Action, needing: Action) -> None:
     assert sorted(found.values()) == [(), (f"{making.value} sim/Account/a",)]
 
 
+def test_what_is_remembered_waits_for_its_needs_and_what_is_forgotten_beside_it_does_not() -> None:
+    forgotten = replace(change(Action.FORGET, at=SOURCE), id="old")
+    found = waits(change(Action.CREATE, ACCOUNT_FILE), change(Action.RECORD, SOURCE_FILE), forgotten)
+
+    assert found["record sim/Source/a"] == ("create sim/Account/a",)
+    assert found["record sim/Source/a old"] == ()
+
+
+def test_a_replacement_that_deletes_first_makes_at_the_same_address() -> None:
+    planned = replace(change(Action.REPLACE, ACCOUNT_FILE), delete_first=True)
+
+    assert {step.address for step in steps([planned])} == {ACCOUNT}
+
+
 def test_what_is_needed_and_stays_is_not_waited_for() -> None:
     assert waits(change(Action.NOOP, ACCOUNT_FILE), change(Action.CREATE, SOURCE_FILE)) == {"create sim/Source/a": ()}
 

@@ -19,6 +19,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "emulator": (set(), {"uvicorn", "boto3", "botocore", "moto"}),
     "engine": ({"values"}, set()),
     "engine.codec": ({"values", "engine"}, {"msgspec"}),
+    "engine.forms": ({"values"}, {"msgspec"}),
     "engine.journal": ({"values", "engine"}, set()),
     "engine.graph": ({"values", "engine"}, {"networkx"}),
     "sdk": ({"values"}, {"pydantic", "pydantic_core"}),

@@ -232,9 +232,14 @@ class Case(Project):
         assert self.open_intents == ()
         for kind, collection in self.scenario.collections.items():
             there = [each for each in self.stage.objects(collection) if each.get("state") != "deleting"]
-            recorded = {record.id: str(address) for address, record in state.records.items() if address.kind == kind}
             deposed = [each for record in state.records.values() for each in record.deposed]
             assert deposed == [], "an old object is still to be deleted"
+            recorded = {
+                id: str(address)
+                for address, record in state.records.items()
+                if address.kind == kind
+                for id in record.ids
+            }
             if not self.scenario.jobs:
                 assert sorted(each["id"] for each in there) == sorted(recorded), f"{kind}: duplicates or orphans"
             assert set(recorded) <= {each["id"] for each in there}
@@ -247,7 +252,7 @@ class Case(Project):
 
     def picture(self) -> dict[str, list[JsonObject]]:
         """What the vendor holds, without what is drawn anew in every run."""
-        names = {record.id: str(address) for address, record in self.state.records.items()}
+        names = {id: str(address) for address, record in self.state.records.items() for id in record.ids}
         return {
             collection: sorted(
                 (_timeless(each, names) for each in self.stage.objects(collection) if each.get("state") != "deleting"),
@@ -266,7 +271,18 @@ class Case(Project):
 
 
 _DRAWN = frozenset(
-    {"created_at", "updated_at", "version", "etag", "until", "started", "state", "created", "finished", "urlRowCountMap"}
+    {
+        "created_at",
+        "updated_at",
+        "version",
+        "etag",
+        "until",
+        "started",
+        "state",
+        "created",
+        "finished",
+        "urlRowCountMap",
+    }
 )
 _COMPUTED = frozenset({"bucket_access_role_arn", "bucket_region"})
 

@@ -41,7 +41,7 @@ def finishes(project: Project) -> None:
 
     assert project.open_intents == ()
     there = [each["id"] for name in ("destinations", "configs") for each in project.vendor.objects(name)]
-    assert sorted(there) == sorted(record.id for record in project.state.records.values())
+    assert sorted(there) == sorted(id for record in project.state.records.values() for id in record.ids)
     assert len(there) == 2
     assert project.run("plan", "--detailed-exitcode").returncode == 0
 

@@ -554,7 +554,7 @@ def test_a_deletion_that_takes_the_shared_source_with_it_is_healed(world: World)
 def test_objects_made_in_the_ui_can_be_taken_over(world: World) -> None:
     world.apply([export()])
     manifests = the_four()
-    ids = {str(each.address): each.id for each in world.state.records.values()}
+    ids = {str(each.address): each.id or "" for each in world.state.records.values()}
     for collection in COLLECTIONS:
         for row in world.vendor.objects(collection):
             world.vendor.emulator.edit(collection, row["id"], {"description": ""})

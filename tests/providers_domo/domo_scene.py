@@ -154,6 +154,12 @@ class Scene:
         return self.world.state.records[NAME]
 
     @property
+    def id(self) -> str:
+        """Of the export that is remembered."""
+        assert self.record.id is not None
+        return self.record.id
+
+    @property
     def exports(self) -> list[dict[str, Any]]:
         """Every export at Domo, oldest first."""
         return self.vendor.objects("exports")

@@ -196,7 +196,7 @@ def test_domo_gets_credentials_of_a_role_that_may_write_where_the_files_go(cloud
     role = {"assumeRole": {"roleArn": cloud.store.role_arn}}
     cloud.apply(manifest(credentials=role))
 
-    assert len(cloud.delivered(cloud.record.id)) == 24
+    assert len(cloud.delivered(cloud.id)) == 24
     assert b"ASIA" not in cloud.world.stored, "keys of temporary credentials begin so"
 
 
@@ -222,7 +222,7 @@ def test_temporary_credentials_that_somebody_keeps_are_sent_with_their_token(clo
     static = {word: {"env": f"RECONCILER_SECRET_AWS_{name}"} for word, name in words.items()}
     cloud.apply(manifest(credentials={"static": static}))
 
-    assert len(cloud.delivered(cloud.record.id)) == 24
+    assert len(cloud.delivered(cloud.id)) == 24
 
 
 # --- adopting, looking back, forgetting ---
@@ -235,7 +235,7 @@ def test_a_past_export_is_pointed_out_and_may_be_adopted(plain: Scene) -> None:
     after = plain.plan()
 
     assert codes(planned) <= {"export-exists"}
-    assert plain.record.id == id
+    assert plain.id == id
     assert after.changes_to_make == ()
     assert codes(after) == {"assumed"}
     assert plain.started == 0

@@ -27,7 +27,7 @@ def reasons(scene: Scene) -> set[ReasonCode]:
 
 def test_the_first_export_delivers_what_the_manifest_asks_for(scene: Scene) -> None:
     run = scene.apply(manifest(query=query("order_id", "region", filter=NORTH)))
-    rows = scene.delivered(scene.record.id)
+    rows = scene.delivered(scene.id)
 
     assert only(run).action is Action.RUN
     assert len(rows) == 6
@@ -52,7 +52,7 @@ def test_new_data_is_exported_beside_the_old_files(scene: Scene) -> None:
     scene.apply()
 
     assert {each.code for each in only(planned).reasons} == {ReasonCode.STALE}
-    assert len(scene.delivered(scene.record.id)) == 25
+    assert len(scene.delivered(scene.id)) == 25
     assert before.items() <= scene.files().items()
     assert scene.plan().changes_to_make == ()
 
@@ -76,11 +76,11 @@ def test_a_changed_filter_is_blocked_until_the_data_changes(scene: Scene) -> Non
     scene.apply()
 
     assert [each.status for each in run.report.outcomes] == [OutcomeStatus.BLOCKED]
-    assert first.id in run.messages
+    assert str(first.id) in run.messages
     assert "has not changed" in run.messages
     assert blocked == first
     assert ReasonCode.NOT_UPDATABLE in still
-    assert len(scene.delivered(scene.record.id)) == 7
+    assert len(scene.delivered(scene.id)) == 7
     assert scene.plan().changes_to_make == ()
 
 
@@ -89,18 +89,18 @@ def test_a_changed_filter_is_exported_at_once_where_domo_looks_at_the_request(sc
     scene.apply(manifest())
     scene.apply(manifest(query=query(filter=NORTH)))
 
-    assert len(scene.delivered(scene.record.id)) == 6
+    assert len(scene.delivered(scene.id)) == 6
     assert scene.plan().changes_to_make == ()
 
 
 def test_what_was_asked_for_before_is_taken_back_where_domo_gives_it_back(scene: Scene) -> None:
     scene.vendor.switch(dedupe="dataset+request")
     scene.apply(manifest())
-    first = scene.record.id
+    first = scene.id
     scene.apply(manifest(query=query(filter=NORTH)))
     scene.apply(manifest())
 
-    assert scene.record.id == first
+    assert scene.id == first
     assert len(scene.exports) == 2
     assert scene.plan().changes_to_make == ()
 
@@ -190,7 +190,7 @@ def test_rows_follow_the_user_and_another_user_is_another_audience(scene: Scene)
     ours = scene.world.environ["DOMO_TOKEN"]
     scene.world.environ["DOMO_TOKEN"] = scene.domo.add_token(somebody["id"])
     scene.apply(manifest())
-    few = len(scene.delivered(scene.record.id))
+    few = len(scene.delivered(scene.id))
     scene.world.environ["DOMO_TOKEN"] = ours
     run = scene.plan()
 
@@ -205,7 +205,7 @@ def test_an_export_whose_answer_was_lost_is_found_and_not_made_twice(scene: Scen
     scene.apply(manifest())
 
     assert len(scene.exports) == 1
-    assert scene.record.id == scene.exports[0]["id"]
+    assert scene.id == scene.exports[0]["id"]
     assert scene.plan().changes_to_make == ()
 
 
@@ -221,7 +221,7 @@ def test_an_export_that_a_crash_left_behind_is_found_by_the_next_run(scene: Scen
 
     assert unknown == 1
     assert len(scene.exports) == 1
-    assert scene.record.id == scene.exports[0]["id"]
+    assert scene.id == scene.exports[0]["id"]
     assert scene.plan().changes_to_make == ()
 
 
@@ -279,12 +279,12 @@ def test_a_status_that_nobody_knows_is_waited_for_and_then_named(scene: Scene) -
 
     (outcome,) = run.report.outcomes
     assert outcome.status is OutcomeStatus.WAIT
-    assert str(outcome.message).startswith(f"`{scene.record.id}` is still ")
+    assert str(outcome.message).startswith(f"`{scene.id}` is still ")
 
 
 def test_an_export_that_left_the_list_is_no_loss(scene: Scene) -> None:
     scene.apply(manifest())
-    scene.domo.remove("exports", scene.record.id)
+    scene.domo.remove("exports", scene.id)
     scene.world.later()
     run = scene.plan()
 
@@ -325,9 +325,9 @@ def test_an_export_that_never_begins_is_named_when_patience_ends(scene: Scene) -
 
     (outcome,) = run.report.outcomes
     assert outcome.status is OutcomeStatus.WAIT
-    assert scene.record.id in str(outcome.message)
+    assert scene.id in str(outcome.message)
     assert only(later).action is Action.WAIT
-    assert scene.record.id in str(only(later).hold)
+    assert scene.id in str(only(later).hold)
 
 
 def test_exports_of_two_datasets_do_not_wait_for_each_other(scene: Scene) -> None:

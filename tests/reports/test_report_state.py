@@ -5,7 +5,7 @@ from dataclasses import replace
 from report_samples import SECRET, address, expect, record, traits
 
 from reconciler.reports.state_text import render_state
-from reconciler.values import Deposed, State
+from reconciler.values import Deposed, Record, State
 
 LAKE = record(
     "didomi/Destination/lake",
@@ -23,13 +23,17 @@ CONSENTS = replace(
 OLD = replace(record("adobe/Dataflow/old", "f0", {"name": "Old"}), retired="report", unsure=("token",))
 
 
-def state(*records: object) -> State:
-    held = {each.address: each for each in (LAKE, CONSENTS, OLD) if each in records}
+def state(*records: Record) -> State:
+    held = {each.address: each for each in sorted(records, key=lambda each: each.address)}
     return State(project="example", environment="prod", lineage="0d9c", serial=42, records=held)
 
 
 def test_a_state_reads_like_this() -> None:
     expect("state.txt", render_state(state(CONSENTS, LAKE, OLD), traits=traits))
+
+
+def test_what_is_only_still_to_be_deleted_reads_like_this() -> None:
+    expect("state-gone.txt", render_state(state(replace(CONSENTS, id=None, applied={}, outputs={})), traits=traits))
 
 
 def test_an_empty_state_has_no_records() -> None:

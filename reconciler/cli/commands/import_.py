@@ -63,7 +63,7 @@ def _all(workspace: Workspace, kinds: tuple[str, ...]) -> int:
 
 def _say(adopted: Adopted) -> None:
     record = adopted.record
-    click.echo(f"`{plain(record.id)}` is now managed as {record.address}")
+    click.echo(f"`{plain(adopted.id)}` is now managed as {record.address}")
     if adopted.unseen:
         fields = ", ".join(f"`{each}`" for each in adopted.unseen)
         click.echo(

@@ -17,7 +17,7 @@ from reconciler.cli.session import command as running
 from reconciler.operations.failures import Misused
 from reconciler.reports.escape import plural
 from reconciler.reports.tables import render_table
-from reconciler.values import Address
+from reconciler.values import Address, Record
 
 
 @click.group()
@@ -33,7 +33,7 @@ def list_records(session: Session) -> int:
 
     records = read_state(session.open()).records
     rows = [
-        (str(address), record.id, f"retired ({record.retired})" if record.retired else "managed", record.source or "")
+        (str(address), record.id or "", _status(record), record.source or "")
         for address, record in sorted(records.items())
     ]
     if rows:
@@ -41,6 +41,12 @@ def list_records(session: Session) -> int:
     else:
         click.echo("The state has no records.", err=True)
     return 0
+
+
+def _status(record: Record) -> str:
+    if record.retired:
+        return f"retired ({record.retired})"
+    return "managed" if record.id is not None else "gone"
 
 
 @command.command("show")
@@ -78,7 +84,8 @@ def remove_record(session: Session, address: Address) -> int:
 
     with progress(session.settings) as speaking:
         record = remove(session.open(speaking), address)
-    click.echo(f"forgot {address}; `{record.id}` is still at the vendor")
+    ids = " and ".join(f"`{id}`" for id in record.ids)
+    click.echo(f"forgot {address}; {ids} {'is' if len(record.ids) == 1 else 'are'} still at the vendor")
     return 0
 
 

@@ -60,7 +60,9 @@ class AdobeSession(Session):
 
     def runs(self, record: Record) -> Iterable[Run]:
         """The last runs of a dataflow, newest first. Connections have none."""
-        return read_runs(self._client, record.id) if record.address.kind == "Dataflow" else ()
+        if record.id is None or record.address.kind != "Dataflow":
+            return ()
+        return read_runs(self._client, record.id)
 
     def doctor(self) -> Iterable[Check]:
         """The token, the sandbox, and what each permission shows."""

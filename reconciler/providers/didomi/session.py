@@ -57,7 +57,7 @@ class DidomiSession(Session):
         times and paging are not documented.
         """
         route = _LOGS.get(record.address.kind)
-        if route is None:
+        if route is None or record.id is None:
             return ()
         query = [("export_id", record.id), ("organization_id", self._client.organization)]
         rows = [row for row in self._client.page(route, query) if row.get("export_id", record.id) == record.id]

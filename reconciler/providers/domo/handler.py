@@ -164,7 +164,7 @@ class Exports(Handler):
         version = self._client.version(dataset, row)
         settle = seconds(wanted.get("settle"))
         foreign = self._foreign(dataset, record)
-        if record is None:
+        if record is None or record.id is None:
             hold = claim.waiting_for(foreign) if foreign else claim.settling(version, settle, now)
             notes = tuple(self._adoptable(resource, wanted, row)) if observed is None else ()
             return Assessment(
