@@ -45,13 +45,15 @@ def check_object(item: Item, contract: Contract) -> Checked:
     What the place says (not there, not allowed, unreachable) is a finding too. Raises `BadSchema` for a contract that
     cannot be used, and `LibraryMissing` where the program lacks a part.
     """
-    source = _opened(item.place)
+    name = f"{str(item.place.location).rstrip('/')}/{item.key}"
     try:
-        return check_pieces(source.stream(item.key), source.where(item.key), contract, item.records)
+        source = _opened(item.place)
+        name = source.where(item.key)
+        return check_pieces(source.stream(item.key), name, contract, item.records)
     except SourceError as error:
         if error.code == "library-missing":
             raise
-        return _unread(source, item.key, error, contract)
+        return _unread(name, error, contract)
 
 
 def close_sources() -> None:
@@ -304,8 +306,9 @@ def _opened(place: Where) -> Source:
     return sources[place]
 
 
-def _unread(source: Source, key: str, error: SourceError, contract: Contract) -> Checked:
+def _unread(name: str, error: SourceError, contract: Contract) -> Checked:
     tally = Tally(contract.examples)
-    message = f"{error.reason}; {error.help}"
-    tally.add(Finding(rule=error.code, level=Level.ERROR, object=source.where(key), message=message))
-    return Checked(object=source.where(key), readable=False, counts=tally.counts, findings=tally.findings)
+    level = contract.level_of(error.code, Level.ERROR)
+    if level is not None:
+        tally.add(Finding(rule=error.code, level=level, object=name, message=f"{error.reason}; {error.help}"))
+    return Checked(object=name, readable=False, counts=tally.counts, findings=tally.findings)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bucket_servers import free_port
 from bucket_stub import bucket_stub
 from delivery_places import AZURITE_ACCOUNT, AZURITE_KEY, azure_stand, azurite, gcs_stand, local_stand
 
@@ -193,8 +194,6 @@ def test_a_blob_that_is_written_anew_is_said(tmp_path: Path) -> None:
 
 
 def test_an_azure_account_that_is_not_there_is_unreachable() -> None:
-    from bucket_servers import free_port  # noqa: PLC0415 - for this one
-
     access = AzureAccess(account_key=AZURITE_KEY, endpoint=f"http://127.0.0.1:{free_port()}/{AZURITE_ACCOUNT}")
     source = open_source(parse_location(f"az://{AZURITE_ACCOUNT}/drop/x"), access)
     with pytest.raises(Unreachable):
@@ -228,3 +227,10 @@ def test_a_missing_library_ends_the_check(library: str, contract: Contract, monk
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(LibraryMissing, match="not installed"):
         check_pieces(iter([b"PAR1"]), "object", contract)
+
+
+@pytest.mark.slow
+def test_a_server_of_gcs_that_is_not_there_is_unreachable() -> None:
+    source = open_source(parse_location("gs://example-drop/x"), GcsAccess(endpoint=f"http://127.0.0.1:{free_port()}"))
+    with pytest.raises(Unreachable):
+        list(source.list())

@@ -143,6 +143,16 @@ def test_a_place_that_is_missing_is_a_finding_of_each_of_its_objects(tmp_path: P
     assert not found.readable
 
 
+def test_a_place_that_nobody_signs_in_to_is_a_finding_too() -> None:
+    place = Place(location=parse_location("sftp://files.example.org/in"))
+    found = check_object(Item(place=place, key="a.json"), Contract(name="c"))
+
+    assert [(each.rule, each.object) for each in found.findings] == [
+        ("not-allowed", "sftp://files.example.org/in/a.json")
+    ]
+    assert not found.valid
+
+
 _FINDINGS = st.builds(
     Finding,
     rule=st.sampled_from(["a", "b", "c"]),
