@@ -260,7 +260,7 @@ class Workspace:
             Connection(
                 settings=settings,
                 http=reach(settings.base_url, provider.safe),
-                elsewhere=reach,
+                elsewhere=lambda base_url: reach(base_url, provider.safe_elsewhere),
                 reveal=self._reveal_credential,
                 now=self.clock.now,
                 sleep=self.clock.sleep,

@@ -176,12 +176,12 @@ class Connection:
     What a provider is given to connect: validated settings, its HTTP client, secrets, and the clock.
 
     `http` speaks to the base URL of the settings; `elsewhere` gives the same client for another host of the vendor (one
-    that issues tokens, say), where only the given requests count as safe.
+    that issues tokens, say), where the provider's `safe_elsewhere` counts.
     """
 
     settings: VendorSettings
     http: Http
-    elsewhere: Callable[[str, Sequence[SafeRequest]], Http]
+    elsewhere: Callable[[str], Http]
     reveal: Callable[[Secret], str]
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -206,7 +206,8 @@ class Provider(ABC):
     One vendor.
 
     `settings` is the model of `vendors.<name>` in the project file; `safe` are all requests that change nothing,
-    relative to the base URL; `at_once` is how many requests may be on their way to it at the same time, at most.
+    relative to the base URL, and `safe_elsewhere` those at the vendor's other hosts; `at_once` is how many requests may
+    be on their way to it at the same time, at most.
     """
 
     name: ClassVar[str]
@@ -214,6 +215,7 @@ class Provider(ABC):
     settings: ClassVar[type[VendorSettings]]
     kinds: ClassVar[tuple[Kind, ...]]
     safe: ClassVar[tuple[SafeRequest, ...]]
+    safe_elsewhere: ClassVar[tuple[SafeRequest, ...]] = ()
     at_once: ClassVar[int] = 64
 
     @abstractmethod

@@ -166,7 +166,7 @@ def connected(
     connection = Connection(
         settings=settings(**more),
         http=http,
-        elsewhere=lambda base_url, safe: Transport(base_url, safe=safe, gate=gate),
+        elsewhere=lambda base_url: Transport(base_url, safe=PROVIDER.safe_elsewhere, gate=gate),
         reveal=reveal,
         now=clock.now,
         sleep=sleep,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from program import CONTENT, lake, manifest
 from world import Stage
@@ -184,6 +185,77 @@ QUARRY_AGAIN = Scenario(
     hurried=True,
 )
 
+# --- Adobe ---
+
+ADOBE: Mapping[str, str] = {
+    "BaseConnection": "connections",
+    "SourceConnection": "sourceConnections",
+    "TargetConnection": "targetConnections",
+    "Dataflow": "flows",
+}
+
+
+def _dataset_export(
+    datasets: Sequence[str] = ("Customers",), every: str = "6h", bucket: str = "example-exports", role: str = "exports"
+) -> dict[str, object]:
+    spec = {
+        "destination": "amazonS3",
+        "auth": {"specName": "Assumed Role", "s3Role": f"arn:aws:iam::111122223333:role/{role}"},
+        "bucketName": bucket,
+        "path": "aep",
+        "datasets": [{"name": each} for each in datasets],
+        "datasetFileType": "PARQUET",
+        "compression": "GZIP",
+        "schedule": {"every": every, "start": "2090-01-01T00:00:00Z", "end": "2095-01-01T00:00:00Z"},
+    }
+    return manifest("DatasetExport", "customers", spec, vendor="adobe", on_removal="delete")
+
+
+def _moved_export() -> dict[str, object]:
+    """The same datasets to another destination: account, target and dataflow are made anew."""
+    export = _dataset_export()
+    spec = cast("dict[str, object]", export["spec"])
+    kept = {key: each for key, each in spec.items() if key not in {"bucketName", "path"}}
+    auth = {"specName": "SFTP with Password", "domain": "sftp.example.com", "username": "aep", "password": SECRET}
+    return {**export, "spec": {**kept, "destination": "sftp", "auth": auth, "remotePath": "upload"}}
+
+
+ADOBE_CREATE = Scenario(
+    name="adobe-create", vendor="adobe", after=(_dataset_export(),), collections=ADOBE, hurried=True
+)
+ADOBE_UPDATE = Scenario(
+    name="adobe-update",
+    vendor="adobe",
+    before=(_dataset_export(),),
+    after=(_dataset_export(every="12h", bucket="other-exports", role="other-exports"),),
+    collections=ADOBE,
+    hurried=True,
+)
+ADOBE_SWAP = Scenario(
+    name="adobe-swap",
+    vendor="adobe",
+    before=(_dataset_export(),),
+    after=(_dataset_export(("Customers", "Stores"), every="12h"),),
+    collections=ADOBE,
+    hurried=True,
+)
+ADOBE_CHAIN = Scenario(
+    name="adobe-chain",
+    vendor="adobe",
+    before=(_dataset_export(),),
+    after=(_moved_export(),),
+    collections=ADOBE,
+    hurried=True,
+)
+ADOBE_REMOVE = Scenario(
+    name="adobe-remove",
+    vendor="adobe",
+    before=(_dataset_export(),),
+    after=(),
+    collections=ADOBE,
+    hurried=True,
+)
+
 # --- Domo ---
 
 DOMO: Mapping[str, str] = {"DatasetExport": "exports"}
@@ -230,6 +302,11 @@ SCENARIOS = (
     HARBOR_REMOVE,
     QUARRY_RUN,
     QUARRY_AGAIN,
+    ADOBE_CREATE,
+    ADOBE_UPDATE,
+    ADOBE_SWAP,
+    ADOBE_CHAIN,
+    ADOBE_REMOVE,
     DOMO_RUN,
     DOMO_AGAIN,
 )

@@ -18,16 +18,26 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from kill_scenarios import CREATE, HARBOR_CHAIN, HARBOR_CREATE, QUARRY_AGAIN, QUARRY_RUN, REPLACE, SCENARIOS, Scenario
-from kill_stage import Case, Kill, Moment, Mortal, Undisturbed, theatre_for
-from world import Theatre, catalog
+from kill_scenarios import (
+    ADOBE_SWAP,
+    CREATE,
+    HARBOR_CHAIN,
+    HARBOR_CREATE,
+    QUARRY_AGAIN,
+    QUARRY_RUN,
+    REPLACE,
+    SCENARIOS,
+    Scenario,
+)
+from kill_stage import Case, Kill, Moment, Mortal, Undisturbed, safe_at, theatre_for
+from world import Theatre
 
 _EXPECTED = Path(__file__).parent / "expected_calls.json"
 _CALLS: dict[str, dict[str, int]] = json.loads(_EXPECTED.read_text(encoding="utf-8")) if _EXPECTED.is_file() else {}
 
 _LAGGING = tuple(
     scenario.under(**{switch: position})
-    for scenario in (CREATE, REPLACE, HARBOR_CREATE, HARBOR_CHAIN, QUARRY_RUN)
+    for scenario in (CREATE, REPLACE, HARBOR_CREATE, HARBOR_CHAIN, QUARRY_RUN, ADOBE_SWAP)
     for switch, position in (("list_lag", "2"), ("hidden", "404"))
 )
 
@@ -83,8 +93,7 @@ def undisturbed(
 
 def _writes(scenario: Scenario, route: str) -> bool:
     method, _, path = route.partition(" ")
-    safe = catalog().provider(scenario.vendor).safe
-    return not any(each.method == method and each.path == path for each in safe)
+    return not any(each.method == method and each.path == path for each in safe_at(scenario.vendor))
 
 
 def _fits_another(scenario: Scenario, route: str) -> bool:
@@ -106,7 +115,7 @@ def _kills(scenario: Scenario, *, writes_only: bool = False) -> Iterator[Kill]:
 
 def _is_sample(scenario: Scenario, kill: Kill) -> bool:
     """What runs every day: the first of each call that changes something, once the vendor has done it."""
-    chosen = scenario in (CREATE, REPLACE, HARBOR_CHAIN, QUARRY_AGAIN)
+    chosen = scenario in (CREATE, REPLACE, HARBOR_CHAIN, QUARRY_AGAIN, ADOBE_SWAP)
     return chosen and kill.nth == 1 and kill.moment is Moment.COMMITTED and _writes(scenario, kill.route)
 
 

@@ -191,7 +191,7 @@ def connected(
     connection = Connection(
         settings=settings(baseUrl=url, **more),
         http=reach(url, PROVIDER.safe),
-        elsewhere=reach,
+        elsewhere=lambda base_url: reach(base_url, PROVIDER.safe_elsewhere),
         reveal=reveal,
         now=clock.now,
         sleep=sleep,

@@ -146,7 +146,8 @@ def _sample(vendor: str, label: str) -> list[dict[str, object]]:
 
 
 def _undeclared(vendor: str, entries: tuple[Entry, ...], prefix: str) -> list[str]:
-    safe = catalog().provider(vendor).safe
+    provider = catalog().provider(vendor)
+    safe = (*provider.safe, *provider.safe_elsewhere)
     return [
         f"{each.method} {each.path}"
         for each in entries
@@ -158,6 +159,7 @@ def _undeclared(vendor: str, entries: tuple[Entry, ...], prefix: str) -> list[st
     ("vendor", "label", "drift"),
     [
         ("didomi", "ExportConfig", ("configs", {"name": "Somebody was here"})),
+        ("adobe", "Dataflow", ("flows", {"name": "Somebody was here"})),
         ("harbor", "Route", ("routes", {"enabled": False})),
         ("quarry", "Extract", ("extracts", {"status": "failed"})),
     ],

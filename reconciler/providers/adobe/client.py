@@ -75,7 +75,7 @@ class Client:
         self.now = connection.now
         self.sleep = connection.sleep
         self._http = connection.http
-        self._tokens = connection.elsewhere(settings.tokens_at, (TOKEN,))
+        self._tokens = connection.elsewhere(settings.tokens_at)
         self._reveal = connection.reveal
         self._lock = threading.Lock()
         self._token: _Token | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.providers.adobe.base_connection import BASE_CONNECTION
-from reconciler.providers.adobe.client import SAFE
+from reconciler.providers.adobe.client import SAFE, TOKEN
 from reconciler.providers.adobe.dataflow import DATAFLOW
 from reconciler.providers.adobe.dataset_export import DATASET_EXPORT
 from reconciler.providers.adobe.session import AdobeSession
@@ -21,6 +21,7 @@ class Adobe(Provider):
     settings = Settings
     kinds = (BASE_CONNECTION, SOURCE_CONNECTION, TARGET_CONNECTION, DATAFLOW, DATASET_EXPORT)
     safe = SAFE
+    safe_elsewhere = (TOKEN,)
     # No limit is published; an answer of 500 may mean too many calls at once (Platform troubleshooting; documented).
     at_once = 5
 
