@@ -27,16 +27,23 @@ spec:
 PROJECT = """\
 project: my-exports
 vendors:
+  adobe:
+    organization: EXAMPLE@AdobeOrg
+    sandbox: prod
+    credentials: {clientId: example-client, clientSecret: {env: ADOBE_CLIENT_SECRET}}
   didomi:
     organizationId: example-org
     credentials: {key: {env: DIDOMI_KEY}, secret: {env: DIDOMI_SECRET}}
+  domo:
+    instance: example
+    token: {env: DOMO_TOKEN}
 """
 
 _ENTRY = re.compile(r"^### `(?P<id>[a-z-]+)`\n(?P<text>.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(r"^```yaml (?P<kind>error|project-error)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _SENTENCE = re.compile(r"^> (?P<text>.+)$", re.MULTILINE)
 _ID = re.compile(r"[a-z]+(-[a-z]+)*\Z")
-_SAYING = {"_say", "_problem", "PydanticCustomError"}
+_SAYING = {"_say", "_problem", "_weighed", "PydanticCustomError"}
 
 ENTRIES = {each["id"]: each["text"] for each in _ENTRY.finditer(PAGE.read_text(encoding="utf-8"))}
 EXAMPLES = [
@@ -50,6 +57,8 @@ def ids_in_the_program() -> Iterator[str]:
         if "emulator" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if "providers" in path.parts and isinstance(node, ast.Tuple):
+                yield from _of_a_finding(node)
             if not isinstance(node, ast.Call):
                 continue
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -58,6 +67,15 @@ def ids_in_the_program() -> Iterator[str]:
             for each in values:
                 if isinstance(each, ast.Constant) and isinstance(each.value, str) and _ID.match(each.value):
                     yield each.value
+
+
+def _of_a_finding(node: ast.Tuple) -> Iterator[str]:
+    """The id of a finding that is still a tuple: id and sentence, perhaps a path, and help or `None`."""
+    id, rest = next(iter(node.elts), None), node.elts[1:]
+    is_help = len(rest) in {2, 3} and isinstance(rest[-1], ast.Constant | ast.JoinedStr | ast.IfExp)
+    says = any(isinstance(each, ast.JoinedStr) or " " in str(getattr(each, "value", "")) for each in rest)
+    if is_help and says and isinstance(id, ast.Constant) and isinstance(id.value, str) and _ID.match(id.value):
+        yield id.value
 
 
 def problems_of(folder: Path, kind: str, text: str) -> tuple[Problem, ...]:
