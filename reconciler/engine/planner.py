@@ -89,7 +89,7 @@ def plan(
         *recovery.problems,
         *snapshot.problems,
         *planner.problems,
-        *short_lists(snapshot, recovery.state.records, limits),
+        *short_lists(snapshot, recovery.state.records, limits, traits),
     ]
     if not options.destroy:
         problems += over_limits(changes, recovery.state.records, limits)

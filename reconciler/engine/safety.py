@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from reconciler.values import Action, Address, Change, Problem, ReasonCode, Record, Snapshot
+from reconciler.values import Action, Address, Change, Problem, ReasonCode, Record, Snapshot, Traits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,14 @@ def over_limits(changes: Iterable[Change], records: Mapping[Address, Record], li
     )
 
 
-def short_lists(snapshot: Snapshot, records: Mapping[Address, Record], limits: Limits) -> tuple[Problem, ...]:
-    """A problem per type whose list lacks more than half of four or more recorded objects."""
+def short_lists(
+    snapshot: Snapshot, records: Mapping[Address, Record], limits: Limits, traits: Callable[[str], Traits]
+) -> tuple[Problem, ...]:
+    """
+    A problem per type whose list lacks more than half of four or more recorded objects.
+
+    Not for jobs: a vendor may forget old ones, and nothing is deleted because of that.
+    """
     recorded: dict[str, set[str]] = {}
     for record in records.values():
         if record.id is not None:
@@ -66,6 +72,8 @@ def short_lists(snapshot: Snapshot, records: Mapping[Address, Record], limits: L
     found = []
     for type, ids in sorted(recorded.items()):
         if type in snapshot.unreadable or type in limits.accept_short or type not in snapshot.listed:
+            continue
+        if traits(type).job:
             continue
         seen = len(ids & snapshot.listed[type])
         if len(ids) >= 4 and seen * 2 < len(ids):

@@ -7,7 +7,7 @@ from generators import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from scenes import reading, recorded, seen
-from simulation import address
+from simulation import KINDS, address
 
 from reconciler.engine.safety import Limits, allowed, over_limits, short_lists, spends
 from reconciler.values import Action, Address, Change, Deposed, Problem, Reason, ReasonCode, Record, Snapshot
@@ -95,27 +95,35 @@ def listing(count: int) -> Snapshot:
     [(3, 0, False), (4, 1, True), (4, 2, False), (5, 2, True), (5, 3, False), (0, 0, False)],
 )
 def test_a_list_is_short_when_it_lacks_more_than_half_of_four_or_more(known: int, listed: int, short: bool) -> None:
-    assert bool(short_lists(listing(listed), records(known), Limits())) == short
+    assert bool(short_lists(listing(listed), records(known), Limits(), KINDS.__getitem__)) == short
 
 
 def test_strangers_do_not_lengthen_a_list() -> None:
     snapshot = reading({"Account": [seen(f"x-{number}", {}) for number in range(9)]})
 
-    assert [problem.message for problem in short_lists(snapshot, records(4), Limits())] == [
+    assert [problem.message for problem in short_lists(snapshot, records(4), Limits(), KINDS.__getitem__)] == [
         "the vendor's list of `sim/Account` holds 0 of 4 recorded objects"
     ]
 
 
 def test_a_short_list_may_be_accepted() -> None:
-    assert short_lists(listing(0), records(4), Limits(accept_short=frozenset({"sim/Account"}))) == ()
+    accepted = Limits(accept_short=frozenset({"sim/Account"}))
+
+    assert short_lists(listing(0), records(4), accepted, KINDS.__getitem__) == ()
 
 
 def test_a_list_that_was_not_read_is_not_short() -> None:
     unreadable = replace(listing(0), unreadable={"sim/Account": Problem(code="x", message="x")})
     unlisted = replace(listing(0), listed={})
 
-    assert short_lists(unreadable, records(4), Limits()) == ()
-    assert short_lists(unlisted, records(4), Limits()) == ()
+    assert short_lists(unreadable, records(4), Limits(), KINDS.__getitem__) == ()
+    assert short_lists(unlisted, records(4), Limits(), KINDS.__getitem__) == ()
+
+
+def test_a_list_of_jobs_may_forget_old_ones() -> None:
+    known = {each.address: each for each in (recorded("Backfill", {}, name=name) for name in "abcd")}
+
+    assert short_lists(reading({}), known, Limits(), KINDS.__getitem__) == ()
 
 
 def test_a_short_list_does_not_hide_another() -> None:
@@ -123,5 +131,5 @@ def test_a_short_list_does_not_hide_another() -> None:
     both = {**records(4), **{each.address: each for each in flows}}
     accepted = Limits(accept_short=frozenset({"sim/Account"}))
 
-    assert len(short_lists(listing(0), both, Limits())) == 2
-    assert len(short_lists(listing(0), both, accepted)) == 1
+    assert len(short_lists(listing(0), both, Limits(), KINDS.__getitem__)) == 2
+    assert len(short_lists(listing(0), both, accepted, KINDS.__getitem__)) == 1
