@@ -523,6 +523,40 @@ def test_an_edit_between_plan_and_apply_makes_a_saved_plan_stale(world: World, t
         apply(workspace, saved=saved)
 
 
+def test_a_dataset_added_in_the_ui_is_named_and_the_unrelated_rest_is_applied_when_that_is_allowed(
+    world: World, tmp_path: Path
+) -> None:
+    world.apply([export(), export("stores", datasets=[{"name": "Stores"}])])
+    saved = tmp_path / "plan.json"
+    wider = [{"id": ORDERS}, {"name": "Consents"}]
+    other = export("stores", datasets=[{"name": "Stores"}], schedule={**SCHEDULE, "every": "12h"})
+    world.write([export(datasets=wider), other])
+    with world.workspace() as workspace:
+        save(make_plan(workspace), saved)
+    flow = next(each for each in world.vendor.objects("flows") if each["name"] == "orders")
+    theirs = world.vendor.emulator.insert(
+        "sourceConnections",
+        {
+            "name": "by hand",
+            "connectionSpec": {"id": "23598e46-f560-407b-88d5-ea6207e49db0", "version": "1.0"},
+            "params": {"datasets": [{"dataSetId": ORDERS, "name": "Orders"}, {"dataSetId": CUSTOMERS, "name": "C"}]},
+        },
+    )
+    world.vendor.emulator.edit("flows", flow["id"], {"sourceConnectionIds": [theirs["id"]]})
+    world.vendor.forget_requests()
+
+    with world.workspace() as workspace, pytest.raises(Stale) as stale:
+        apply(workspace, saved=saved)
+    assert world.vendor.writes() == ()
+    assert ("adobe/Dataflow/orders", ("source",)) in {(str(each.address), each.path) for each in stale.value.problems}
+    with world.workspace() as workspace:
+        done = apply(workspace, saved=saved, allow_partial=True)
+    assert {str(each.address) for each in done.left_out} >= {"adobe/Dataflow/orders"}
+    assert [each.method for each in world.vendor.writes() if "/flows/" in each.path] == ["PATCH"]
+    intervals = {each["name"]: each["scheduleParams"]["interval"] for each in world.vendor.objects("flows")}
+    assert intervals == {"orders": 6, "stores": 12}
+
+
 def test_an_etag_that_moved_alone_makes_no_saved_plan_stale(world: World, tmp_path: Path) -> None:
     world.apply([export()])
     (flow,) = world.vendor.objects("flows")
