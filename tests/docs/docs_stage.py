@@ -139,6 +139,7 @@ def plain(text: str) -> list[str]:
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)", "<time>", text)
     text = re.sub(r"\bin \d+\.\d s\b", "in <seconds>", text)
     text = re.sub(r"sha256:[0-9a-f]+…?", "<digest>", text)
+    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uuid>", text)
     text = re.sub(r"lineage [0-9a-f]{32}", "lineage <lineage>", text)
     text = re.sub(r"example-org-[0-9a-f]{6}", "example-org-<random>", text)
     text = re.sub(r"\b(log[a-z0-9]{7}|(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{8,10})\b", "<id>", text)

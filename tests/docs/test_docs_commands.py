@@ -80,6 +80,14 @@ def test_a_command_that_is_only_named_exists_with_its_options(page: Path, known:
     assert wrong == []
 
 
+def test_the_plan_that_the_readme_only_shows_is_printed_on_another_page() -> None:
+    shown = [block for block in blocks(ROOT / "README.md") if block.language == "text" and "Plan: " in block.lines[-1]]
+    printed = ["\n".join(block.lines) for block in blocks(ROOT / "docs" / "adobe.md") if block.language == "console"]
+
+    assert shown
+    assert [block.at for block in shown if not any("\n".join(block.lines) in each for each in printed)] == []
+
+
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_fits_into_eighty_columns(page: Path) -> None:
     wide = [
