@@ -21,6 +21,7 @@ from reconciler.values import (
     Observed,
     Problem,
     Record,
+    Ref,
     Resource,
     Secret,
     Snapshot,
@@ -176,6 +177,55 @@ def test_of_what_is_left_or_not_listed_yet_nothing_is_said() -> None:
     assert look(lake, of(lake), snapshot=young) == Drifted(objects=(), looked_at=0, unreadable=0, young=1)
     held = replace(young, objects={**young.objects, "sim/Account": (seen("account-a", LAKE),)})
     assert look(lake, of(lake), snapshot=held) == Drifted(objects=(), looked_at=1, unreadable=1)
+
+
+def test_each_record_is_looked_at_whatever_was_passed_over_before() -> None:
+    names = ("a", "b", "c", "d", "e", "f")
+    lakes = {name: wanted("Account", LAKE, name=name) for name in names}
+    records = [
+        replace(of(lakes["a"]), retired="report"),
+        replace(of(lakes["b"]), id=None),
+        *(of(lakes[name]) for name in "cdef"),
+    ]
+    hold = Hold(kind=HoldKind.WAIT, reason="young")
+    real = [seen("account-e", LAKE), seen("account-f", {**LAKE, "region": "us"})]
+    young = reading({"Account": real}, holds={address("Account", name): hold for name in "cd"})
+    found = drift(Desired.of(lakes.values()), state_of(*records), young, KINDS.__getitem__)
+
+    assert (found.looked_at, found.unreadable, found.young) == (2, 2, 2)
+    assert [each.address.name for each in found.objects] == ["f"]
+
+
+def test_a_reference_to_a_managed_object_is_the_id_that_is_recorded() -> None:
+    account = of(wanted("Account", LAKE))
+    source = wanted("Source", {"name": "s", "account": Ref(address("Account", "a")), "datasets": ("d1",)})
+    record = of(source, applied={"name": "s", "account": "account-a", "datasets": ("d1",)})
+    found = drift(
+        Desired.of([source]),
+        state_of(account, record),
+        reading({"Account": [seen("account-a", LAKE)], "Source": [seen("source-a", record.applied)]}),
+        KINDS.__getitem__,
+    )
+
+    assert found.objects == ()
+
+
+def test_a_default_that_is_a_list_without_order_is_known_in_any_order() -> None:
+    kind = replace(KINDS["sim/Account"], defaults={("tags",): ("x", "y")})
+    lake = wanted("Account", LAKE)
+    moved = {**LAKE, "tags": ("y", "x")}
+    found = drift(
+        Desired.of([lake]), state_of(of(lake)), reading({"Account": [seen("account-a", moved)]}), lambda _type: kind
+    )
+
+    assert [each.cause for each in only(found).fields] == [Cause.SERVER_DEFAULT]
+
+
+def test_a_field_that_the_manifest_has_left_out_is_not_there() -> None:
+    applied, now = wanted("Account", LAKE), wanted("Account", {"name": "lake", "region": "eu"})
+    found = only(look(now, of(applied), seen("account-a", {**LAKE, "mode": "odd"})))
+
+    assert [each.wanted for each in found.fields if each.path == ("mode",)] == [MISSING]
 
 
 def test_of_what_cannot_be_read_nothing_is_known_and_that_is_said_once() -> None:

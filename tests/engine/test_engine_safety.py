@@ -124,6 +124,8 @@ def test_a_list_of_jobs_may_forget_old_ones() -> None:
     known = {each.address: each for each in (recorded("Backfill", {}, name=name) for name in "abcd")}
 
     assert short_lists(reading({}), known, Limits(), KINDS.__getitem__) == ()
+    flows = {each.address: each for each in (recorded("Flow", {}, name=name) for name in "abcd")}
+    assert len(short_lists(reading({}), {**known, **flows}, Limits(), KINDS.__getitem__)) == 1
 
 
 def test_a_short_list_does_not_hide_another() -> None:
