@@ -1,43 +1,63 @@
 """
-The company whose exports are measured: manifests, the same objects at the vendor, and the state that joins them.
+Companies whose exports are measured: manifests, the same objects at the vendor, and what the state remembers of them.
 
-Half are destinations and half export configurations that point at two of them; ten to a file, about 18 lines each,
-with comments, labels, lifecycles, flow mappings and secret references, as people write them. Every run makes the same.
+Ten manifests to a file, about 18 lines each, with comments, labels, lifecycles and secret references, as people write
+them. Every run makes the same.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-PER_FILE = 10
-"""Documents of one file."""
-ORGANIZATION = "example-org"
-PROJECT = "benchmark"
-ENVIRONMENT = "default"
-BEGINNING = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+import adobe_estate
+import didomi_estate
+from exported import BEGINNING, PER_FILE, Exported, Row
 
-Row = dict[str, object]
+from reconciler.values import Value
+
+__all__ = ["BEGINNING", "COMPANIES", "PER_FILE", "Company", "exported", "write_objects", "write_project"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """One resource: its manifest, and the object that the vendor holds for it."""
+class Company:
+    """
+    A customer of one vendor.
 
-    kind: str
-    name: str
-    manifest: str
-    row: Row
+    `settings` is the vendor's part of the project file for the address at which it answers. `identifier` is the id of
+    the object of a kind and a name, `applied` what is remembered of it where that is not what the manifest says.
+    """
+
+    settings: Callable[[str], str]
+    exported: Callable[[int], Iterator[Exported]]
+    identifier: Callable[[str, str], str]
+    applied: Callable[[str, str], Mapping[str, Value]]
 
 
-def write_project(folder: Path, *, size: int, url: str) -> None:
+COMPANIES: Mapping[str, Company] = {
+    "adobe": Company(
+        settings=adobe_estate.settings,
+        exported=adobe_estate.exported,
+        identifier=adobe_estate.identifier,
+        applied=adobe_estate.applied,
+    ),
+    "didomi": Company(
+        settings=didomi_estate.settings,
+        exported=didomi_estate.exported,
+        identifier=didomi_estate.identifier,
+        applied=lambda _kind, _name: {},
+    ),
+}
+"""By the name of the vendor."""
+
+
+def write_project(folder: Path, *, size: int, url: str, vendor: str = "didomi") -> None:
     """A project of `size` manifests in `folder`, whose vendor answers at `url`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "reconciler.yaml").write_text(_project(url), encoding="utf-8")
-    everything = list(exported(size))
+    (folder / "reconciler.yaml").write_text(COMPANIES[vendor].settings(url), encoding="utf-8")
+    everything = list(exported(size, vendor))
     for start in range(0, size, PER_FILE):
         file = folder / "specs" / f"team-{start // 1000:02d}" / f"exports-{start // PER_FILE:05d}.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -45,154 +65,15 @@ def write_project(folder: Path, *, size: int, url: str) -> None:
         file.write_text("---\n".join(documents), encoding="utf-8")
 
 
-def write_objects(file: Path, *, size: int) -> None:
+def write_objects(file: Path, *, size: int, vendor: str = "didomi") -> None:
     """What the vendor holds, as JSON: rows by collection, in the order of their creation."""
-    rows: dict[str, list[Row]] = {"destinations": [], "configs": []}
-    for each in exported(size):
-        rows["destinations" if each.kind == "Destination" else "configs"].append(each.row)
+    rows: dict[str, list[Row]] = {}
+    for each in exported(size, vendor):
+        for collection, row in each.rows:
+            rows.setdefault(collection, []).append(row)
     file.write_text(json.dumps(rows), encoding="utf-8")
 
 
-def exported(size: int) -> Iterator[Exported]:
-    """`size` resources, destinations before the configurations of the same file."""
-    for number in range(size):
-        group, place = divmod(number, PER_FILE)
-        if place < PER_FILE // 2:
-            yield _s3(number) if place % 2 == 0 else _gcp(number)
-        else:
-            first = group * PER_FILE + place - PER_FILE // 2
-            second = group * PER_FILE + (place + 1) % (PER_FILE // 2)
-            yield _config(number, first, second)
-
-
-def identifier(kind: str, number: int) -> str:
-    """The vendor's id of the object."""
-    return f"{'dst' if kind == 'Destination' else 'cfg'}{number:07d}"
-
-
-def _project(url: str) -> str:
-    return f"""\
-project: {PROJECT}
-vendors:
-  didomi:
-    baseUrl: {url}
-    organizationId: {ORGANIZATION}
-    credentials:
-      key: {{env: BENCHMARK_KEY}}
-      secret: {{env: BENCHMARK_SECRET}}
-"""
-
-
-def _s3(number: int) -> Exported:
-    name = _destination_name(number)
-    account = f"{210_000_000_000 + number}"
-    shown, description = f"Consent lake {number:05d}", f"Consents of brand {number:05d} for the warehouse"
-    manifest = f"""\
-# The lake of brand {number:05d}: a bucket that the vendor owns and our account may read.
-apiVersion: didomi.reconciler/v1
-kind: Destination
-metadata:
-  name: {name}
-  labels: {{team: data, brand: b{number:05d}, region: eu-west}}
-lifecycle:
-  preventDestroy: true    # readers know the bucket by its name
-  onRemoval: report
-spec:
-  typeId: aws-s3-didomi
-  name: {shown}
-  description: {description}
-  config:
-    # The production account of the team; twelve digits, so it is quoted.
-    accountId: "{account}"
-"""
-    bucket = f"vendor-exports-{number:05d}"
-    config: Row = {
-        "account_id": account,
-        "bucket_name": bucket,
-        "bucket_access_role_arn": f"arn:aws:iam::555500001111:role/{bucket}-role",
-    }
-    row = _row("Destination", number, name, shown, description)
-    return Exported(
-        kind="Destination", name=name, manifest=manifest, row={**row, "type_id": "aws-s3-didomi", "config": config}
-    )
-
-
-def _gcp(number: int) -> Exported:
-    name = _destination_name(number)
-    shown, description = f"Consent archive {number:05d}", f"Consents of brand {number:05d}: kept for the auditors"
-    manifest = f"""\
-# The archive of brand {number:05d}: our own bucket, written with a service account's key.
-apiVersion: didomi.reconciler/v1
-kind: Destination
-metadata:
-  name: {name}
-  labels: {{team: audit, brand: b{number:05d}, region: eu-west}}
-spec:
-  typeId: gcp-storage
-  name: {shown}
-  # Quoted, for its colon.
-  description: "{description}"
-  config:
-    projectId: example-archive-{number % 7}
-    bucketName: example-consents-{number:05d}
-    key:
-      env: RECONCILER_SECRET_ARCHIVE_{number % 7}
-      version: "{number % 3 + 1}"
-"""
-    config: Row = {
-        "project_id": f"example-archive-{number % 7}",
-        "bucket_name": f"example-consents-{number:05d}",
-        "key": "not given back",
-    }
-    row = _row("Destination", number, name, shown, description)
-    return Exported(
-        kind="Destination", name=name, manifest=manifest, row={**row, "type_id": "gcp-storage", "config": config}
-    )
-
-
-def _config(number: int, first: int, second: int) -> Exported:
-    name = f"daily-{number:05d}"
-    shown, description = f"Daily consents {number:05d}", f"What changed yesterday at brand {number:05d}"
-    proofs, ignored = number % 3 == 0, "\n  ignoreChanges: [spec.description]" if number % 10 == 9 else ""
-    manifest = f"""\
-# Every night, to the lake and to the archive.
-apiVersion: didomi.reconciler/v1
-kind: ExportConfig
-metadata:
-  name: {name}
-  labels: {{team: crm, brand: b{number:05d}, region: eu-west}}
-lifecycle:
-  onRemoval: disable{ignored}
-spec:
-  name: {shown}
-  description: {description}
-  data:
-    users: {{enabled: true}}
-    proofs: {{enabled: {str(proofs).lower()}}}    # on request of the legal team
-  destinations:
-    - {_destination_name(first)}
-    - {_destination_name(second)}
-  enabled: false    # the season is over
-"""
-    row = _row("ExportConfig", number, name, shown, description)
-    data = {"users": {"enabled": True}, "proofs": {"enabled": proofs}}
-    ids = [identifier("Destination", each) for each in (first, second)]
-    content: Row = {"data": data, "destinations_id": ids, "enabled": False, "frequency": "1 day"}
-    return Exported(kind="ExportConfig", name=name, manifest=manifest, row={**row, **content})
-
-
-def _destination_name(number: int) -> str:
-    return f"{'lake' if number % PER_FILE % 2 == 0 else 'archive'}-{number:05d}"
-
-
-def _row(kind: str, number: int, name: str, shown: str, description: str) -> Row:
-    created = (BEGINNING + timedelta(seconds=number)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    return {
-        "id": identifier(kind, number),
-        "organization_id": ORGANIZATION,
-        "name": shown,
-        "description": f"{description} [reconciler:{PROJECT}/{ENVIRONMENT}/{kind}/{name}#{number:032x}]",
-        "created_at": created,
-        "updated_at": created,
-        "version": 0,
-    }
+def exported(size: int, vendor: str = "didomi") -> Iterator[Exported]:
+    """`size` manifests and their objects."""
+    return COMPANIES[vendor].exported(size)

@@ -106,7 +106,7 @@ class Line:
         return self.limit is not None and self.figure > self.limit
 
 
-def start_line(what: str, used: Usage, floor: Usage, limit: float) -> Line:
+def start_line(what: str, used: Usage, floor: Usage, limit: float | None) -> Line:
     """A start-up, held to seconds on the wall."""
     return Line(what=what, size=None, used=used, floor=floor, figure=used.wall, unit="s", limit=limit)
 
@@ -114,6 +114,11 @@ def start_line(what: str, used: Usage, floor: Usage, limit: float) -> Line:
 def ratio_line(what: str, size: int, used: Usage, floor: Usage, limit: float | None) -> Line:
     """A command, held to a multiple of its floor's CPU time."""
     return Line(what=what, size=size, used=used, floor=floor, figure=used.cpu / floor.cpu, unit="x", limit=limit)
+
+
+def requests_line(what: str, size: int, used: Usage, *, count: int, limit: int) -> Line:
+    """A command, held to a number of requests, whatever they cost."""
+    return Line(what=what, size=size, used=used, floor=None, figure=count, unit="req", limit=limit)
 
 
 def linear_line(what: str, costs: Mapping[int, Usage]) -> Line:
@@ -159,7 +164,7 @@ def _row(line: Line) -> tuple[str, ...]:
         f"{used.cpu:.2f}",
         f"{floor.wall:.2f}" if floor is not None else "",
         f"{floor.cpu:.2f}" if floor is not None else "",
-        f"{line.figure:.2f} {line.unit}",
+        f"{line.figure:{'.0f' if line.unit == 'req' else '.2f'}} {line.unit}",
         f"{line.limit:g} {line.unit}" if line.limit is not None else "none",
         f"{used.peak_mb:.0f}",
         "TOO MUCH" if line.exceeded else "",

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from measure import (
     exit_code,
     linear_line,
     ratio_line,
+    requests_line,
     run,
     start_line,
     table,
@@ -38,8 +40,8 @@ from measure import (
     with_retry,
 )
 
-Samples = dict[tuple[str, int], list[Usage]]
-"""What was measured, by command or floor and by size."""
+Samples = dict[tuple[str, str, int], list[Usage]]
+"""What was measured, by vendor, command or floor, and size."""
 
 HERE = Path(__file__).parent
 START = 0.25
@@ -47,7 +49,10 @@ START = 0.25
 VALIDATE = 5.0
 PLAN = 4.0
 """Multiples of the floor's CPU time."""
-STARTS = (("version",), ("--help",), ("plan", "--help"))
+ADOBE_PLAN = 6.0
+"""The same, where one manifest makes four objects."""
+STARTS = {("version",): START, ("--help",): START, ("plan", "--help"): None}
+"""What is started, and its limit. The help of one command only informs: it is not what has to be there at once."""
 HEAVY = (
     "boto3",
     "deepdiff",
@@ -66,25 +71,35 @@ HEAVY = (
 """What must not be loaded in order to print help."""
 LEAST = 10
 """The size whose cost counts as start-up."""
+EXPORTS = 1_000
+"""Dataset exports of one sandbox at Adobe."""
+MADE = {"adobe": 4, "didomi": 1}
+"""How many objects one manifest makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is measured; `repeats` says how often each count of manifests is measured in one round."""
+    """
+    How much is measured.
+
+    `repeats` says how often each count of Didomi's manifests is measured in one round, `adobe` how often Adobe's are.
+    """
 
     repeats: Mapping[int, int]
+    adobe: int
     rounds: int
     starts: int
 
 
-FULL = Effort(repeats={LEAST: 2, 1_000: 2, 10_000: 1}, rounds=3, starts=20)
-QUICK = Effort(repeats={LEAST: 1, 1_000: 1, 3_000: 1}, rounds=2, starts=12)
+FULL = Effort(repeats={LEAST: 2, 1_000: 2, 10_000: 1}, adobe=2, rounds=3, starts=20)
+QUICK = Effort(repeats={LEAST: 1, 1_000: 1, 3_000: 1}, adobe=1, rounds=2, starts=12)
 
 
 class Vendor:
-    """The emulated vendor in another process."""
+    """An emulated vendor in another process."""
 
-    def __init__(self, process: subprocess.Popen[str], said: Mapping[str, str]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[str], said: Mapping[str, str]) -> None:
+        self.name = name
         self._process = process
         self.url, self.key, self.secret = said["url"], said["key"], said["secret"]
         self.environ = {**os.environ, "BENCHMARK_KEY": self.key, "BENCHMARK_SECRET": self.secret}
@@ -93,9 +108,9 @@ class Vendor:
         """Hold these objects and no others."""
         self._ask(f"hold {file}")
 
-    def asked(self) -> str:
-        """A digest of what was asked since the last time."""
-        return self._ask("asked")
+    def asked(self) -> Counter[str]:
+        """What was asked since the last time, and how often."""
+        return Counter(json.loads(self._ask("asked")))
 
     def _ask(self, line: str) -> str:
         assert self._process.stdin is not None
@@ -106,14 +121,14 @@ class Vendor:
 
 
 @contextmanager
-def serving() -> Iterator[Vendor]:
+def serving(name: str = "didomi") -> Iterator[Vendor]:
     """The vendor for as long as the block lasts."""
     with subprocess.Popen(
-        [PYTHON, str(HERE / "vendor.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [PYTHON, str(HERE / "vendor.py"), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        yield Vendor(process, json.loads(_line(process.stdout)))
+        yield Vendor(name, process, json.loads(_line(process.stdout)))
         process.stdin.close()
 
 
@@ -132,45 +147,77 @@ class Project:
     size: int
     vendor: Vendor
 
+    @property
+    def objects(self) -> int:
+        """How many objects the manifests make."""
+        return self.size * MADE[self.vendor.name]
+
     def parse(self) -> Usage:
         """The floor of reading: parse the same files."""
-        return self._floor("parse", str(self.folder / "specs"))
+        used, _ = self._floor("parse", str(self.folder / "specs"), documents=self.size)
+        return used
 
     def fetch(self) -> Usage:
         """The floor of asking: fetch the same pages."""
-        return self._floor("fetch", self.vendor.url, self.vendor.key, self.vendor.secret)
+        return self._fetched()[0]
 
     def validate(self) -> Usage:
         """`reconciler validate`."""
         used, said = self._product("validate")
-        if not said.startswith(f"{self.size} resources "):
+        if not said.startswith(f"{self.objects} resources "):
             raise Broken(f"`validate` says: {said}")
         return used
 
     def plan(self) -> Usage:
         """`reconciler plan`, which finds nothing to do."""
         used, said = self._product("plan", "--detailed-exitcode")
-        if f"{self.size} unchanged" not in said.replace(",", ""):
+        if f"{self.objects} unchanged" not in said.replace(",", ""):
             raise Broken(f"`plan` says: {said}")
         return used
 
-    def check(self) -> None:
-        """Whether a plan asks for exactly the pages that its floor fetches. Also warms every cache there is."""
-        self.vendor.asked()
-        self.plan()
-        asked = self.vendor.asked()
-        self.fetch()
-        if self.vendor.asked() != asked:
-            raise Broken("`plan` and its floor ask for different pages")
+    def check(self) -> Line | None:
+        """
+        Whether a plan asks for exactly the pages that its floor fetches. Also warms every cache there is.
 
-    def _floor(self, *words: str) -> Usage:
+        Where there is a budget of requests, a plan may also ask for more, and the line says how many there were.
+        """
+        self.vendor.asked()
+        used = self.plan()
+        asked = self.vendor.asked()
+        _, seen = self._fetched()
+        least = self.vendor.asked()
+        budget = _budget(seen) if "datasets" in seen else None
+        if least - asked or (asked != least and budget is None):
+            raise Broken("`plan` and its floor ask for different pages")
+        if budget is None:
+            return None
+        return requests_line(
+            f"{self.vendor.name}: requests of plan", self.size, used, count=asked.total(), limit=budget
+        )
+
+    def _fetched(self) -> tuple[Usage, Mapping[str, int]]:
+        vendor = self.vendor
+        return self._floor("fetch", vendor.name, vendor.url, vendor.key, vendor.secret, objects=self.objects)
+
+    def _floor(self, *words: str, **expected: int) -> tuple[Usage, Mapping[str, int]]:
         used, said = run((str(HERE / "floors.py"), *words), self.vendor.environ)
-        if said.strip() != str(self.size):
-            raise Broken(f"the floor `{words[0]}` saw {said.strip()} of {self.size}")
-        return used
+        seen: dict[str, int] = json.loads(said)
+        if not expected.items() <= seen.items():
+            raise Broken(f"the floor `{words[0]}` saw {seen} and not {expected}")
+        return used, seen
 
     def _product(self, *words: str) -> tuple[Usage, str]:
         return run(("-m", "reconciler", "-C", str(self.folder), *words), self.vendor.environ)
+
+
+def _budget(seen: Mapping[str, int]) -> int:
+    """
+    How many requests a plan at Adobe may send when there is nothing to do.
+
+    One for every page of a hundred objects, every page of datasets that may be exported, every connection spec in
+    use and every kind, and five more.
+    """
+    return seen["objects"] // 100 + -(-seen["datasets"] // 100) + seen["specs"] + seen["kinds"] + 5
 
 
 def start_lines(effort: Effort) -> list[Line]:
@@ -179,7 +226,8 @@ def start_lines(effort: Effort) -> list[Line]:
     rounds = [{name: _used(words) for name, words in commands.items()} for _ in range(effort.starts)]
     found = {name: best(each[name] for each in rounds) for name in commands}
     floor = found.pop("nothing")
-    return [start_line(f"start: {name}", used, floor, START) for name, used in found.items()]
+    limits = {" ".join(words): limit for words, limit in STARTS.items()}
+    return [start_line(f"start: {name}", used, floor, limits[name]) for name, used in found.items()]
 
 
 def _used(words: Sequence[str]) -> Usage:
@@ -195,10 +243,9 @@ def loaded_for_help() -> list[str]:
 
 def prepared(size: int, folder: Path, vendor: Vendor) -> Project:
     """A project of this size whose objects the vendor holds."""
-    project = Project(folder=folder / str(size), size=size, vendor=vendor)
-    run((str(HERE / "prepare.py"), str(project.folder), str(size), vendor.url), vendor.environ)
+    project = Project(folder=folder / vendor.name / str(size), size=size, vendor=vendor)
+    run((str(HERE / "prepare.py"), str(project.folder), str(size), vendor.url, vendor.name), vendor.environ)
     vendor.hold(project.folder / "objects.json")
-    project.check()
     return project
 
 
@@ -206,14 +253,15 @@ def sample(projects: Sequence[Project], effort: Effort, samples: Samples) -> Non
     """More samples of everything; every round has all sizes, so that all meet the same weather."""
     for _ in range(effort.rounds):
         for project in projects:
-            for _ in range(effort.repeats[project.size]):
+            name = project.vendor.name
+            for _ in range(effort.adobe if name == "adobe" else effort.repeats[project.size]):
                 for measured in (project.parse, project.validate, project.fetch, project.plan):
-                    samples.setdefault((measured.__name__, project.size), []).append(measured())
+                    samples.setdefault((name, measured.__name__, project.size), []).append(measured())
 
 
 def size_lines(samples: Samples) -> list[Line]:
-    """Validation and an empty plan of each size, and how they grow."""
-    found = {key: typical(usages) for key, usages in samples.items()}
+    """Validation and an empty plan of each size, and how they grow; at Adobe, of one size."""
+    found = {(name, size): typical(usages) for (vendor, name, size), usages in samples.items() if vendor == "didomi"}
     sizes = sorted({size for _, size in found})
     lines: list[Line] = []
     for size in sizes[1:]:
@@ -225,7 +273,15 @@ def size_lines(samples: Samples) -> list[Line]:
         ]
     for name in ("validate", "plan"):
         lines.append(linear_line(f"{name}: growth over linear", {size: found[name, size] for size in sizes}))
-    return lines
+    parse, validate, fetch, plan = (
+        typical(samples["adobe", name, EXPORTS]) for name in ("parse", "validate", "fetch", "plan")
+    )
+    return [
+        *lines,
+        ratio_line("adobe: validate / parse", EXPORTS, validate, parse, VALIDATE),
+        ratio_line("adobe: plan / fetch and parse", EXPORTS, plan, fetch.plus(parse), ADOBE_PLAN),
+        ratio_line("adobe: plan / fetch alone", EXPORTS, plan, fetch, None),
+    ]
 
 
 def measure_all(effort: Effort, folder: Path) -> list[Line]:
@@ -234,13 +290,15 @@ def measure_all(effort: Effort, folder: Path) -> list[Line]:
     samples: Samples = {}
     with ExitStack() as stack:
         projects = [prepared(size, folder, stack.enter_context(serving())) for size in effort.repeats]
+        projects.append(prepared(EXPORTS, folder, stack.enter_context(serving("adobe"))))
+        requests = [line for line in (project.check() for project in projects) if line is not None]
         sample(projects, effort, samples)
         found = size_lines(samples)
         if exit_code(found):
             # Once more, and the median of all counts.
             sample(projects, effort, samples)
             found = size_lines(samples)
-    return lines + found
+    return lines + found + requests
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
