@@ -32,7 +32,7 @@ LOOKS: dict[Action, Look] = {
         sign="○", style=Style.CHANGED, verb="Forget", meaning="no longer managed here; left at the vendor"
     ),
     Action.RUN: Look(
-        sign="▶", style=Style.ACTIVE, verb="Run", meaning="done again at the vendor; nothing is removed", noun="job"
+        sign="▶", style=Style.ACTIVE, verb="Run", meaning="started at the vendor; nothing is removed", noun="job"
     ),
     Action.UPDATE: Look(sign="~", style=Style.CHANGED, verb="Change", meaning="edited in place"),
     Action.CREATE: Look(sign="+", style=Style.GOOD, verb="Add", meaning="new at the vendor"),
