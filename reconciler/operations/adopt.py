@@ -63,7 +63,7 @@ def adopt(workspace: Workspace, address: Address, id: str, *, lock_timeout: floa
             f"no manifest describes `{address}`",
             help=f"write its manifest first, then import the object; {guess(address, desired)}",
         )
-    with workspace.backend.lock(workspace.holder("import"), timeout=lock_timeout) as journal:
+    with workspace.locked("import", timeout=lock_timeout) as journal:
         _refuse_managed(journal.state, address, id)
         workspace.session(address.vendor).handler(address.kind).concern([resource.attributes])
         observed = _read(workspace, address, id)
@@ -88,7 +88,7 @@ def adopt_all(workspace: Workspace, kinds: Collection[str] = (), *, lock_timeout
     adopted: list[Adopted] = []
     left: dict[Address, str] = {}
     objects: dict[str, list[Observed]] = {}
-    with workspace.backend.lock(workspace.holder("import"), timeout=lock_timeout) as journal:
+    with workspace.locked("import", timeout=lock_timeout) as journal:
         for address in in_order({each: references(resource.attributes) for each, resource in resources.items()}):
             if address in journal.state.records or (kinds and address.type not in kinds):
                 continue
