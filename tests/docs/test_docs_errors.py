@@ -43,6 +43,7 @@ _ENTRY = re.compile(r"^### `(?P<id>[a-z-]+)`\n(?P<text>.*?)(?=^##|\Z)", re.MULTI
 _EXAMPLE = re.compile(r"^```yaml (?P<kind>error|project-error)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _SENTENCE = re.compile(r"^> (?P<text>.+)$", re.MULTILINE)
 _ID = re.compile(r"[a-z]+(-[a-z]+)*\Z")
+_BRACES = re.compile(r"((?<!\{)\{\w+\}(?!\}))")
 _SAYING = {"_say", "_problem", "_weighed", "PydanticCustomError"}
 
 ENTRIES = {each["id"]: each["text"] for each in _ENTRY.finditer(PAGE.read_text(encoding="utf-8"))}
@@ -94,6 +95,39 @@ def problems_of(folder: Path, kind: str, text: str) -> tuple[Problem, ...]:
 
 def test_every_id_has_an_entry_and_every_entry_an_id() -> None:
     assert sorted(ENTRIES) == sorted(set(ids_in_the_program()))
+
+
+def sentences_of_the_program() -> Iterator[re.Pattern[str]]:
+    """What the program can say: every text of it that holds words, with anything where it puts in a value."""
+    for path in (ROOT / "reconciler").rglob("*.py"):
+        if "emulator" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [each.value if isinstance(each, ast.Constant) else None for each in node.values]
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                # In the texts of pydantic's errors braces stand for values, and double ones for themselves.
+                parts = [None if re.fullmatch(r"\{\w+\}", each) else each for each in _BRACES.split(node.value)]
+            else:
+                continue
+            said = [each.replace("{{", "{").replace("}}", "}") if isinstance(each, str) else None for each in parts]
+            if len(re.findall(r"[a-z]", "".join(each or "" for each in said))) >= 8:
+                yield re.compile("".join(".+" if each is None else re.escape(each) for each in said), re.DOTALL)
+
+
+def test_the_program_can_say_every_sentence_of_the_page() -> None:
+    program = list(sentences_of_the_program())
+    shown = {id for id, _, _ in EXAMPLES}
+    sentences = {id: _SENTENCE.search(text) for id, text in ENTRIES.items()}
+    untrue = [
+        f"{id}: {found['text']}"
+        for id, found in sentences.items()
+        # What has an example is compared with what is printed for it.
+        if found is not None and id not in shown and not any(each.fullmatch(found["text"]) for each in program)
+    ]
+
+    assert shown != set(sentences)
+    assert untrue == []
 
 
 def test_every_entry_has_a_sentence_and_says_what_to_do() -> None:
