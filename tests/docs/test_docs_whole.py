@@ -52,12 +52,19 @@ def test_the_commands_stand_in_the_order_of_the_help() -> None:
     assert [each.split()[0] for each in headings] == program.list_commands(click.Context(program))
 
 
+def test_the_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = program.list_commands(click.Context(program))
+
+    assert [each for each in names if f"| `reconciler {each}" not in readme] == []
+
+
 @pytest.mark.parametrize(("name", "command"), [pytest.param(*each, id=each[0]) for each in commands()])
 def test_every_flag_of_a_command_is_on_the_page(name: str, command: click.Command) -> None:
     page = text_of("commands.md")
     flags = [each.opts for each in command.params if isinstance(each, click.Option)]
 
-    assert [each for each in flags if not any(f"{option}" in page for option in each)] == [], name
+    assert [each for each in flags if not any(option in page for option in each)] == [], name
 
 
 def test_every_command_of_a_group_is_on_the_page() -> None:
