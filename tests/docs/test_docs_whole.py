@@ -64,7 +64,9 @@ def test_every_flag_of_a_command_is_on_the_page(name: str, command: click.Comman
     page = text_of("commands.md")
     flags = [each.opts for each in command.params if isinstance(each, click.Option)]
 
-    assert [each for each in flags if not any(option in page for option in each)] == [], name
+    assert [
+        each for each in flags if not any(re.search(rf"(?<![\w-]){option}(?![\w-])", page) for option in each)
+    ] == [], name
 
 
 def test_every_command_of_a_group_is_on_the_page() -> None:
