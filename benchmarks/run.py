@@ -49,7 +49,7 @@ START = 0.25
 VALIDATE = 5.0
 PLAN = 4.0
 """Multiples of the floor's CPU time."""
-ADOBE_PLAN = 6.0
+ADOBE_PLAN = 5.5
 """The same, where one manifest makes four objects."""
 STARTS = {("version",): START, ("--help",): START, ("plan", "--help"): None}
 """What is started, and its limit. The help of one command only informs: it is not what has to be there at once."""
@@ -91,7 +91,7 @@ class Effort:
     starts: int
 
 
-FULL = Effort(repeats={LEAST: 2, 1_000: 2, 10_000: 1}, adobe=2, rounds=3, starts=20)
+FULL = Effort(repeats={LEAST: 4, 1_000: 4, 10_000: 2}, adobe=2, rounds=3, starts=20)
 QUICK = Effort(repeats={LEAST: 1, 1_000: 1, 3_000: 1}, adobe=1, rounds=2, starts=12)
 
 
