@@ -154,15 +154,39 @@ def test_a_private_key_that_adobe_does_not_take_is_refused(text: str, words: str
         ssh_key(text)
 
 
-@pytest.mark.parametrize("position", ["false", "400"])
-def test_nothing_is_made_on_an_account_whose_credentials_do_not_work(position: str) -> None:
-    with stage({"connection_test": position}) as it:
-        base = it.create("BaseConnection", S3)
+def test_nothing_is_made_on_an_account_whose_credentials_do_not_work() -> None:
+    with stage({"connection_test": "false"}) as it:
+        base = it.create("BaseConnection", S3, name="lake")
         wanted = target(base.id, destination="amazonS3", bucketName="example-exports")
-        with pytest.raises((Refused, Unreadable)):
+        with pytest.raises(Refused, match="--resend-secrets adobe/BaseConnection/lake"):
             it.handler("TargetConnection").prepare(it.order("TargetConnection", wanted))
 
         assert it.emulator.objects("targetConnections") == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_a_test_that_cannot_be_made_forbids_nothing(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", S3)
+        it.emulator.world.faults.answer(
+            "GET /connections/*/test", status, body={"errorMessage": "not today"}, times=None
+        )
+        found = it.update("BaseConnection", base, {**S3, "name": "Second"}, "name", "auth")
+        it.create("TargetConnection", target(base.id, destination="amazonS3", bucketName="example-exports"))
+
+        assert found.attributes["name"] == "Second"
+        assert "are not tried" in caplog.text
+        assert it.requests().count(f"GET /connections/{base.id}/test") == 1
+
+
+def test_new_credentials_stay_although_no_test_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", S3)
+        it.emulator.world.faults.answer("GET /connections/*/test", 401, times=None)
+        found = it.update("BaseConnection", base, {**S3, "name": "Second"}, "name", "auth")
+
+        assert found.attributes["name"] == "Second"
+        assert "the new credentials of" in caplog.text
 
 
 def test_credentials_are_tried_once_for_all_targets_of_a_run() -> None:

@@ -21,7 +21,7 @@ from reconciler.operations.runs import runs
 from reconciler.operations.saved import save
 from reconciler.reports.plan_text import render_plan
 from reconciler.sdk import Check
-from reconciler.values import Action, Address, Settlement, SettlementStatus, Severity
+from reconciler.values import Action, Address, Options, Settlement, SettlementStatus, Severity
 
 WorldOf = Callable[..., World]
 
@@ -504,6 +504,33 @@ def test_the_permission_to_delete_is_named(world: World) -> None:
 
     assert "`Manage Destinations`" in run.messages
     assert len(held(world)["flows"]) == 1
+
+
+# --- wrong secrets ---
+
+
+def test_a_secret_that_was_wrong_from_the_beginning_is_sent_again_as_the_message_says(world: World) -> None:
+    wanted = export(destination="amazonS3", auth=key(), bucketName="example-exports", path="aep")
+    world.vendor.switch(connection_test="false")
+    run = world.apply([wanted], expect=Status.FAILED)
+    assert "reconciler apply --resend-secrets adobe/BaseConnection/orders" in run.messages
+
+    world.environ["RECONCILER_SECRET_S3"] = SECRETS["RECONCILER_SECRET_NEXT"]
+    world.vendor.switch(connection_test="true")
+    world.apply(options=Options(resend=frozenset({Address("adobe", "BaseConnection", "orders")})))
+    params = world.vendor.objects("connections")[0]["auth"]["params"]
+    assert params["s3SecretKey"] == SECRETS["RECONCILER_SECRET_NEXT"]
+    assert nothing_left(world)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_a_rotation_is_done_although_it_cannot_be_tried(status: int, world: World) -> None:
+    wanted = {"destination": "amazonS3", "bucketName": "example-exports", "path": "aep"}
+    world.apply([export(**wanted, auth=key())])
+    world.vendor.faults.answer("GET /connections/*/test", status, body={"errorMessage": "not today"}, times=None)
+    world.apply([export(**wanted, auth=key("2"))])
+
+    assert nothing_left(world)
 
 
 # --- what others do ---

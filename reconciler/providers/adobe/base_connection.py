@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Literal
@@ -14,8 +15,22 @@ from reconciler.providers.adobe.collection import Collection, Patch, check_descr
 from reconciler.providers.adobe.destinations import BY_SPEC, DESTINATIONS, VERSION, authentication, is_mask
 from reconciler.providers.adobe.mapping import named, text_of, value, within
 from reconciler.providers.adobe.settings import Text
-from reconciler.sdk import Gone, Immutable, Kind, Order, Refused, SecretReference, Spec, Uncertain, WriteOnly
+from reconciler.sdk import (
+    Gone,
+    Immutable,
+    Kind,
+    Order,
+    Refused,
+    SecretReference,
+    Spec,
+    Uncertain,
+    Unreadable,
+    VendorError,
+    WriteOnly,
+)
 from reconciler.values import HIDDEN, MISSING, Document, Identity, Observed, Problem, Resource, Secret, Severity, Value
+
+_log = logging.getLogger(__name__)
 
 # A role of AWS, in any of its partitions. The role is no secret and is declared as a password all the same, so it is
 # not given back (Amazon S3, activation tutorial; documented).
@@ -213,32 +228,59 @@ class BaseConnections(Collection):
         """
         A PATCH; new credentials are tried out at once.
 
-        Raises `Uncertain` when they do not work, so that they are sent and tried again until they do.
+        Raises `Uncertain` when they do not work, so that they are sent and tried again until they do. A test that could
+        not be made does not undo what was changed.
         """
         updated = super().update(order)
         if any(each.path[:1] == ("auth",) for each in order.fields):
             self._tested.discard(updated.id)
             try:
-                self.test(updated.id)
-            except Refused as error:
-                raise Uncertain(error.message, status=error.status, request=error.request) from None
+                fails = self._fails(updated.id)
+            except VendorError as error:
+                _log.warning("the new credentials of `%s` are not tried: %s", updated.id, error.message)
+                fails = None
+            if fails is not None:
+                raise Uncertain(fails, request=f"GET {self.path}/{updated.id}/test")
         return updated
 
     def test(self, id: str) -> None:
-        """Have Adobe try the credentials; once in a run unless they change."""
+        """
+        Have Adobe try the credentials; once in a run unless they change.
+
+        What was sent counts as arrived, so whoever corrects a secret elsewhere has to be told how it is sent again.
+        """
+        fails = self._fails(id)
+        if fails is not None:
+            row = self._client.row(self.path, id)
+            owner = named(row)[1] if row is not None else None
+            again = f"reconciler apply --resend-secrets adobe/BaseConnection/{owner.name if owner else 'NAME'}"
+            raise Refused(
+                f"{fails}; put the secret right and send it again with `{again}`",
+                request=f"GET {self.path}/{id}/test",
+            )
+
+    def _fails(self, id: str) -> str | None:
+        """What is wrong with the credentials; `None` when they work, or when Adobe cannot be asked."""
         if id in self._tested:
-            return
+            return None
         request = f"GET {self.path}/{id}/test"
         row = self._client.row(self.path, id)
         destination = BY_SPEC.get(str(within(row, "connectionSpec", "id")))
         if row is None:
             raise Gone(f"`{id}` does not exist any more")
         if destination is not None and destination.authentications:
-            reply = self._client.body(self._client.send("GET", f"{self.path}/{segment(id)}/test"), request)
-            # `{"result": true}` (Flow Service API; documented). What a failure looks like is not.
-            if reply.get("result") is not True:
-                raise Refused(f"the credentials of `{id}` do not work: Adobe's own test fails", request=request)
+            reply = self._client.send("GET", f"{self.path}/{segment(id)}/test")
+            try:
+                body = self._client.body(reply, request)
+            except (Refused, Unreadable) as error:
+                # What a failure looks like is not documented: a refusal to test is not taken for one.
+                _log.warning("the credentials of `%s` are not tried: %s", id, error.message)
+            else:
+                # `{"result": true}` (Flow Service API; documented).
+                if body.get("result") is not True:
+                    return f"the credentials of `{id}` do not work: Adobe's own test fails"
         self._tested.add(id)
+        return None
 
     def _params(self, order: Order, auth: Mapping[str, Value]) -> dict[str, object]:
         reveal = self._client.revealing(order.reveal)
