@@ -295,6 +295,16 @@ def test_objects_of_another_sandbox_are_not_ours() -> None:
         assert [each.id for each in it.handler("BaseConnection").list()] == ["a"]
 
 
+def test_objects_that_do_not_say_where_they_lie_are_ours() -> None:
+    with stage() as it:
+        body = page(["a", "b"])
+        body["items"][0] |= {"sandboxName": None}
+        body["items"][1] |= {"imsOrgId": None}
+        answered(it, body)
+
+        assert [each.id for each in it.handler("BaseConnection").list()] == ["a", "b"]
+
+
 # One object
 
 

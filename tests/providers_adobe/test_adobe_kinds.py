@@ -265,6 +265,19 @@ def test_a_schedule_that_we_have_no_words_for_is_shown_as_it_is() -> None:
         assert found.attributes["schedule"] == {**SCHEDULE, "every": "2 week"}
 
 
+@pytest.mark.parametrize("time", ["999999999999", 10**15, -1, "1e3"])
+def test_a_time_that_no_calendar_has_is_not_read(time: object) -> None:
+    with stage() as it:
+        *_, made = it.export()
+        (row,) = it.emulator.objects("flows")
+        strange = {**row["scheduleParams"], "startTime": time}
+        it.emulator.world.faults.answer("GET /flows/*", 200, body={"items": [{**row, "scheduleParams": strange}]})
+        found = it.handler("Dataflow").read(made.id)
+
+        assert found is not None
+        assert found.attributes["schedule"] == {"every": "6h", "end": SCHEDULE["end"]}
+
+
 # --- updating ---
 
 
@@ -607,6 +620,40 @@ def test_a_route_that_deletes_nothing_is_said() -> None:
             it.handler("BaseConnection").delete(base.id)
 
 
+@pytest.mark.parametrize("position", ["404", "405"])
+def test_without_a_list_nothing_counts_as_deleted(position: str) -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", ZONE)
+        it.switch(read=position, list="405")
+        with pytest.raises(Unreadable):
+            it.handler("BaseConnection").delete(base.id)
+
+        assert len(it.emulator.objects("connections")) == 1
+
+
+def test_a_deletion_whose_answer_was_lost_waits_for_the_list_to_let_go() -> None:
+    with stage({"list_ghosts": "30"}) as it:
+        base = it.create("BaseConnection", ZONE)
+        it.emulator.world.faults.cut_after_write("DELETE /connections/*")
+        it.handler("BaseConnection").delete(base.id)
+
+        assert [each.method for each in writes(it)] == ["POST", "DELETE"]
+        assert it.requests().count(f"DELETE /connections/{base.id}") == 2
+        assert 20 <= sum(it.naps) <= 60
+
+
+def test_what_is_leaving_when_a_deletion_finds_nothing_is_gone() -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", ZONE)
+
+        def leave() -> None:
+            it.emulator.edit("connections", base.id, {"state": "deleting"})
+
+        it.emulator.world.faults.call("DELETE /connections/*", leave)
+        it.emulator.world.faults.answer("DELETE /connections/*", 404, body={"errorMessage": "no"})
+        it.handler("BaseConnection").delete(base.id)
+
+
 def test_a_change_that_comes_too_early_is_made_again() -> None:
     with stage() as it:
         base = it.create("BaseConnection", ZONE)
@@ -721,6 +768,13 @@ def test_a_name_that_no_dataset_or_several_bear_is_a_problem() -> None:
         )
         assert (ambiguous.code, ambiguous.path) == ("ambiguous-dataset", ("datasets", 1))
         assert ORDERS in ambiguous.message
+
+
+def test_a_dataset_by_its_id_and_by_its_name_is_listed_twice() -> None:
+    with stage() as it:
+        found = assessed(it, "SourceConnection", {**SOURCE, "datasets": ({"id": CUSTOMERS}, {"name": "Customers"})})
+
+        assert [(each.code, each.path) for each in found.problems] == [("repeated-dataset", ("datasets", 1))]
 
 
 def test_moments_are_written_in_one_way() -> None:

@@ -533,6 +533,23 @@ def test_a_rotation_is_done_although_it_cannot_be_tried(status: int, world: Worl
     assert nothing_left(world)
 
 
+# --- what Adobe accepts and does not make ---
+
+
+def test_a_dataflow_that_adobe_failed_to_make_is_not_done(world: World) -> None:
+    status = {"value": "FAILED", "errors": [{"message": "no such source"}]}
+
+    def fail() -> None:
+        (flow,) = world.vendor.objects("flows")
+        world.vendor.emulator.edit("flows", flow["id"], {"lastOperation": {"operation": "create", "status": status}})
+
+    world.vendor.faults.call("POST /flows", fail, after_write=True)
+    run = world.apply([export()], expect=Status.FAILED)
+    assert "failed to make it: no such source" in run.messages
+
+    assert "operation-failed" in {each.code for each in world.plan().problems}
+
+
 # --- what others do ---
 
 

@@ -11,7 +11,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reconciler.providers.adobe.client import Client, Row, segment
-from reconciler.providers.adobe.collection import Collection, Patch, check_description, rest, revision, settling
+from reconciler.providers.adobe.collection import (
+    SETTLE_SECONDS,
+    Collection,
+    Patch,
+    check_description,
+    rest,
+    revision,
+    settling,
+)
 from reconciler.providers.adobe.destinations import BY_SPEC, DESTINATIONS, VERSION, authentication, is_mask
 from reconciler.providers.adobe.mapping import named, text_of, value, within
 from reconciler.providers.adobe.settings import Text
@@ -389,7 +397,7 @@ BASE_CONNECTION = Kind(
     ],
     identity=Identity.MARK,
     natural_key=(("name",),),
-    settle_seconds=60.0,
+    settle_seconds=SETTLE_SECONDS,
     replacement_cost=(
         "what exports through this account is made anew with it; each new dataflow begins with a full export"
     ),

@@ -174,10 +174,8 @@ class Client:
 
     def _is_ours(self, row: Row) -> bool:
         """Whether the object lies in our sandbox and organization, as far as it says."""
-        return (
-            row.get("sandboxName", self.settings.sandbox) == self.settings.sandbox
-            and row.get("imsOrgId", self.settings.organization) == self.settings.organization
-        )
+        sandbox, organization = row.get("sandboxName"), row.get("imsOrgId")
+        return sandbox in (None, self.settings.sandbox) and organization in (None, self.settings.organization)
 
     # Writing
 

@@ -28,6 +28,9 @@ _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _SHOWS_WITHIN = timedelta(seconds=30)
 """How long an object at rest may go on showing its earlier values; how soon a reading follows is not documented."""
 
+SETTLE_SECONDS = 60.0
+"""How long lists may lag behind; undocumented, no word on consistency."""
+
 _ROUNDS = 4
 """How often a change is tried whose etag was moved by the service itself."""
 
@@ -45,6 +48,7 @@ class Collection(Handler):
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._being_made: set[str] = set()
 
     @abstractmethod
     def observed(self, row: Row) -> Observed:
@@ -74,7 +78,11 @@ class Collection(Handler):
         return [self.observed(row) for row in rows if self.belongs(row) and not is_leaving(row)]
 
     def read(self, id: str) -> Observed | None:
-        """The object, or `None` when neither its own route nor the list shows it, or it is on its way out."""
+        """
+        The object, or `None` when neither its own route nor the list shows it, or it is on its way out.
+
+        Raises `Refused` once for what was made in this run when Adobe failed to make it.
+        """
         try:
             row = self._client.row(self.path, id)
         except Gone:  # what is no id at all
@@ -84,6 +92,9 @@ class Collection(Handler):
         why = self.refuse(row)
         if why is not None:
             raise Refused(f"`{id}` {why}")
+        if id in self._being_made and settling(row) is None:
+            self._being_made.discard(id)
+            check_made(row)
         return self.observed(row)
 
     # Writing
@@ -102,6 +113,7 @@ class Collection(Handler):
                 f"`POST {self.path}` was answered without an id: the object may or may not exist",
                 request=f"POST {self.path}",
             )
+        self._being_made.add(id)
         return Observed(id=id, attributes={}, settling="being made")
 
     def update(self, order: Order) -> Observed:
@@ -186,11 +198,23 @@ class Collection(Handler):
             except InTransit:
                 continue
             except Gone:
-                if self._client.row(self.path, id) is not None:
-                    raise Refused(f"`{id}` cannot be deleted through Adobe's API (404)", status=404) from None
+                self._let_go(id)
                 return
             break
         self._gone(id)
+
+    def _let_go(self, id: str) -> None:
+        """
+        Wait until no list shows what could not be found to delete: it may be gone, by a call whose answer was lost.
+
+        Raises `Refused` when a list goes on showing it: access labels hide it from us.
+        """
+        settle = self._client.settings.settle_seconds
+        until = self._client.now() + timedelta(seconds=SETTLE_SECONDS if settle is None else settle)
+        while (row := self._look(id)) is not None and not is_leaving(row):
+            if self._client.now() >= until:
+                raise Refused(f"`{id}` cannot be deleted through Adobe's API (404)", status=404)
+            self._client.sleep(2 * _PAUSE)
 
     def _gone(self, id: str) -> None:
         for row in self._looks(id):
@@ -212,19 +236,22 @@ class Collection(Handler):
         until = self._client.now() + timedelta(minutes=self._client.settings.wait_minutes)
         pause = _PAUSE
         while True:
-            try:
-                row = self._client.row(self.path, id)
-            except Unreadable as error:
-                # Without a route for single objects the list is all there is to go by.
-                if error.status != 405:
-                    raise
-                row = None
+            row = self._look(id)
             yield row
             if self._client.now() >= until:
                 state = "there" if row is None else (settling(row) or row.get("state") or "there")
                 raise StillRunning(f"`{id}` is still {state}")
             self._client.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _look(self, id: str) -> Row | None:
+        """The object as it is. Without a route for single objects the list is all there is to go by."""
+        try:
+            return self._client.row(self.path, id)
+        except Unreadable as error:
+            if error.status != 405 or error.request != f"GET {self.path}/{id}":
+                raise
+            return None
 
 
 def settling(row: Row) -> str | None:
@@ -266,6 +293,13 @@ def operation_failed(row: Row) -> str | None:
     """Why the last thing that was asked of the object failed; `None` when it did not."""
     operation = row.get("lastOperation")
     return _why(operation) if _failed(operation) else None
+
+
+def check_made(row: Row) -> None:
+    """Raises `Refused` when the last thing that was asked of the object failed."""
+    failure = operation_failed(row)
+    if failure is not None:
+        raise Refused(f"Adobe accepted `{row['id']}` and failed to make it: {failure}")
 
 
 def check_description(resource: Resource) -> Iterable[Problem]:

@@ -10,9 +10,11 @@ from typing import Annotated, ClassVar
 from reconciler.providers.adobe import schedule as when
 from reconciler.providers.adobe.client import Client, Row, segment
 from reconciler.providers.adobe.collection import (
+    SETTLE_SECONDS,
     Collection,
     Patch,
     check_description,
+    check_made,
     is_leaving,
     operation_failed,
     rest,
@@ -229,10 +231,7 @@ class Dataflows(Collection):
 
     def test(self, id: str) -> None:
         """Whether Adobe made what it accepted."""
-        row = self._at_rest(id)
-        failure = operation_failed(row)
-        if failure is not None:
-            raise Refused(f"Adobe accepted `{id}` and failed to make it: {failure}")
+        check_made(self._at_rest(id))
 
     def _enable(self, id: str, *, enabled: bool) -> Observed:
         """
@@ -319,7 +318,7 @@ DATAFLOW = Kind(
     identity=Identity.MARK,
     natural_key=(("name",),),
     disables=True,
-    settle_seconds=60.0,
+    settle_seconds=SETTLE_SECONDS,
     replacement_cost=(
         "the new dataflow begins with a full export of every dataset, and has another id in folder names that hold it"
     ),

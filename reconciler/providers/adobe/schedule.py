@@ -171,8 +171,9 @@ def instant(written: object) -> datetime | None:
 def _number(json: object) -> int | None:
     if isinstance(json, bool):
         return None
-    if isinstance(json, str) and re.fullmatch(r"\d{1,12}", json):
-        return int(json)
+    if isinstance(json, str) and re.fullmatch(r"[0-9]{1,12}", json):
+        json = int(json)
+    # What lies far behind any schedule is none of ours to read.
     if isinstance(json, int | float) and 0 <= json < 1e11:
         return int(json)
     return None

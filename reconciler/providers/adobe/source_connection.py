@@ -12,7 +12,15 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.providers.adobe.client import Client, Row
-from reconciler.providers.adobe.collection import Collection, Patch, check_description, rest, revision, settling
+from reconciler.providers.adobe.collection import (
+    SETTLE_SECONDS,
+    Collection,
+    Patch,
+    check_description,
+    rest,
+    revision,
+    settling,
+)
 from reconciler.providers.adobe.datasets import Datasets
 from reconciler.providers.adobe.destinations import DATA_LAKE, VERSION
 from reconciler.providers.adobe.mapping import named, within
@@ -107,6 +115,7 @@ class SourceConnections(Collection):
                 problem = self._unknown(name) if not found else _ambiguous(name, [one.id for one in found])
                 problems.append(replace(problem, address=resource.address, path=("datasets", index)))
         attributes = {**resource.attributes, "datasets": tuple(resolved)}
+        problems += check_datasets(replace(resource, attributes=attributes))
         return Assessment(observed=observed, attributes=attributes, problems=tuple(problems))
 
     def body(self, order: Order) -> dict[str, object]:
@@ -184,7 +193,7 @@ SOURCE_CONNECTION = Kind(
     spec=Source,
     identity=Identity.MARK,
     natural_key=(("name",),),
-    settle_seconds=60.0,
+    settle_seconds=SETTLE_SECONDS,
     # That kept datasets go on where they were and added ones begin in full is an assumption.
     replacement_cost=(
         "the dataflow keeps its id and its schedule; datasets that come new begin with a full export, and whether those"

@@ -10,7 +10,15 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.providers.adobe.base_connection import BaseConnections
 from reconciler.providers.adobe.client import Client, Row
-from reconciler.providers.adobe.collection import Collection, Patch, check_description, rest, revision, settling
+from reconciler.providers.adobe.collection import (
+    SETTLE_SECONDS,
+    Collection,
+    Patch,
+    check_description,
+    rest,
+    revision,
+    settling,
+)
 from reconciler.providers.adobe.destinations import (
     BLOB_PATH,
     BY_SPEC,
@@ -236,7 +244,7 @@ TARGET_CONNECTION = Kind(
     ],
     identity=Identity.MARK,
     natural_key=(("name",),),
-    settle_seconds=60.0,
+    settle_seconds=SETTLE_SECONDS,
     replacement_cost="its dataflow is made anew with it, and begins with a full export",
     check=_check,
     example="""\
