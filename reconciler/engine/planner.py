@@ -419,7 +419,7 @@ class _Planner:
         return tuple(found)
 
     def _note_undetectable(self, resource: Resource, traits: Traits) -> None:
-        if traits.secrets and _has_secret_without_version(resource.attributes):
+        if traits.secrets and not traits.job and _has_secret_without_version(resource.attributes):
             self._undetectable.add(resource.address)
 
     @property

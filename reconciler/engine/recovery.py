@@ -14,6 +14,7 @@ from reconciler.engine.diff import form
 from reconciler.engine.records import interrupted, settled, with_reply, without_object
 from reconciler.engine.shape import Shape, at
 from reconciler.values import (
+    HIDDEN,
     MISSING,
     Address,
     Document,
@@ -93,7 +94,16 @@ def traces(intent: Intent, objects: Iterable[Observed], traits: Traits) -> tuple
         return tuple(each for each in objects if each.owner is not None and each.owner.intent == intent.id)
     assert intent.record is not None
     key = natural_key(intent.record.applied, traits)
-    return tuple(each for each in objects if each.id not in intent.seen and natural_key(each.attributes, traits) == key)
+    return tuple(
+        each for each in objects if each.id not in intent.seen and may_be(natural_key(each.attributes, traits), key)
+    )
+
+
+def may_be(key: tuple[object, ...] | None, other: tuple[object, ...] | None) -> bool:
+    """Whether two natural keys are equal as far as can be seen: what a vendor does not give back may be anything."""
+    if key is None or other is None:
+        return key == other
+    return all(one == two or HIDDEN in (one, two) for one, two in zip(key, other, strict=True))
 
 
 _PLAIN = Shape()

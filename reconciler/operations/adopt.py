@@ -9,7 +9,7 @@ from reconciler.backend import Journal
 from reconciler.engine.diff import agree, has_unknown
 from reconciler.engine.graph import in_order
 from reconciler.engine.records import made, resolve, with_reply
-from reconciler.engine.recovery import natural_key
+from reconciler.engine.recovery import may_be, natural_key
 from reconciler.engine.shape import hidden_paths, references
 from reconciler.operations.addresses import guess
 from reconciler.operations.failures import Failure, Misused
@@ -127,7 +127,10 @@ def _match(
     traits = workspace.catalog.traits(resource.address.type)
     alike = []
     same = []
+    written = natural_key(_written(state, resource.attributes), traits)
     for each in objects:
+        if not may_be(natural_key(each.attributes, traits), written):
+            continue  # so that the vendor is asked about few
         document = _document(workspace, state, resource, each)
         key = natural_key(document, traits)
         if agree(document, document, each.attributes, traits):
@@ -160,9 +163,13 @@ def _document(workspace: Workspace, state: State, resource: Resource, observed: 
     handler = workspace.session(resource.address.vendor).handler(resource.address.kind)
     with asking():
         found = handler.assess(resource, None, observed, workspace.clock.now()).attributes
+    return _written(state, resource.attributes if found is None else found)
+
+
+def _written(state: State, attributes: Document) -> Document:
+    """The attributes with references as ids, as far as there are any."""
     records = state.records
-    wanted = resource.attributes if found is None else found
-    return resolve(wanted, lambda each: records[each].id if each in records else None)
+    return resolve(attributes, lambda each: records[each].id if each in records else None)
 
 
 def _known(value: Document) -> dict[str, Value]:

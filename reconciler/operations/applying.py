@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar, assert_never, cast
 
 from reconciler.engine.diff import differences, has_unknown
 from reconciler.engine.records import resolve, with_reply
-from reconciler.engine.recovery import natural_key, traces
+from reconciler.engine.recovery import may_be, natural_key, traces
 from reconciler.engine.scheduler import Schedule, steps
 from reconciler.engine.steps import intent_of, record_after, record_of
 from reconciler.operations.clock import Clock, Stopped
@@ -389,7 +389,7 @@ class _Executor:
             at=self._tools.clock.now(),
             scope=self._tools.session(step.address.vendor).scope,
             applied=applied,
-            seen=tuple(sorted(each.id for each in there if natural_key(each.attributes, traits) == key)),
+            seen=tuple(sorted(each.id for each in there if may_be(natural_key(each.attributes, traits), key))),
             memo=memo,
             records=self._carried.records,
         )

@@ -96,11 +96,16 @@ class Secrets:
 def look_at(
     desired: Desired, records: Mapping[Address, Record], traits: Callable[[str], Traits], asked: Asked
 ) -> Secrets:
-    """What can be told of every wanted secret; one that cannot be read stays as it is written."""
+    """
+    What can be told of every wanted secret; one that cannot be read stays as it is written.
+
+    Secrets of jobs are not asked about: they are used when a job runs, and nothing at the vendor holds them afterwards.
+    """
     pairs = {
         address: found
         for address, resource in desired.resources.items()
         if (rules := traits(address.type)).secrets
+        and not rules.job
         and (found := tuple(_pairs_of(resource.attributes, records.get(address), rules, resource.lifecycle)))
     }
     if not pairs:

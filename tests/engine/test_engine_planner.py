@@ -351,6 +351,8 @@ def test_secrets_whose_rotation_cannot_be_seen_are_counted_once() -> None:
         return decide(resources, [of(each) for each in resources], reading({"Account": objects})).plan.notes
 
     assert notes(fine) == ()
+    job = wanted("Backfill", {"name": "D", "key": Secret(source="env", name="B")})
+    assert notes(job) == (), "a job uses its secrets when it runs, and nothing holds them afterwards"
     assert notes(one, fine) == (
         (
             "rotation not detectable: 1 resource has secrets without a `version`; "

@@ -7,7 +7,7 @@ import pytest
 from scenes import decide, of, only, reading, recorded, refusal, seen, state_of, wanted
 from simulation import KINDS, SCOPE, START, address
 
-from reconciler.engine.recovery import Recovery, natural_key, recover, traces
+from reconciler.engine.recovery import Recovery, may_be, natural_key, recover, traces
 from reconciler.values import (
     HIDDEN,
     MISSING,
@@ -489,3 +489,22 @@ def test_the_lifecycle_of_the_interrupted_run_is_the_recorded_one() -> None:
     found = recovered(state_of(), (intent,), reading({"Account": [MARKED]}))
 
     assert found.state.records[ACCOUNT].lifecycle.prevent_destroy
+
+
+@pytest.mark.parametrize(
+    ("key", "other", "perhaps"),
+    [
+        (("a", "b"), ("a", "b"), True),
+        (("a", HIDDEN), ("a", "b"), True),
+        (("a", "b"), ("a", HIDDEN), True),
+        (("c", HIDDEN), ("a", "b"), False),
+        (("a", "c"), ("a", "b"), False),
+        (None, None, True),
+        (None, ("a",), False),
+        (("a",), None, False),
+    ],
+)
+def test_two_keys_may_be_the_same_as_far_as_can_be_seen(
+    key: tuple[object, ...] | None, other: tuple[object, ...] | None, perhaps: bool
+) -> None:
+    assert may_be(key, other) is perhaps

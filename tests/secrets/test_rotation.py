@@ -170,7 +170,11 @@ def test_a_secret_whose_changes_are_ignored_is_not_looked_at(harbor: World) -> N
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
-        st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["k1", "k1", "k2"]), st.sampled_from(["A", "B"])),
+        st.tuples(
+            st.sampled_from(["canary-one", "canary-two"]),
+            st.sampled_from(["k1", "k1", "k2"]),
+            st.sampled_from(["A", "B"]),
+        ),
         min_size=2,
         max_size=4,
     )
