@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -15,7 +15,7 @@ from reconciler.operations.reading import Reader
 from reconciler.operations.rotation import look_at, told
 from reconciler.operations.vendors import asking
 from reconciler.operations.workspace import Workspace
-from reconciler.values import Address, Desired, Intent, Options, Plan, Problem, Severity, Snapshot, State
+from reconciler.values import Address, Change, Desired, Intent, Options, Plan, Problem, Severity, Snapshot, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +73,7 @@ def decide(
         progress=workspace.progress,
         patient=patient,
     )
+    workspace.learn(HERE)
     workspace.progress.phase("reading the vendors")
     snapshot = reader.read(desired, state, intents)
     wanted = resolved(desired, snapshot)
@@ -97,7 +98,29 @@ def decide(
     found = (_with_guess(each, known) for each in decision.plan.problems)
     problems = (*found, *_preflight(workspace, decision.plan, snapshot))
     plan = replace(decision.plan, problems=tuple(workspace.place(each) for each in problems))
+    plan = _without_secrets(plan, workspace.redact)
     return Planned(plan=plan, decision=decision, desired=desired, snapshot=snapshot, options=options)
+
+
+HERE = frozenset({"env", "file"})
+"""Places of secrets on this machine: what is kept there is known before a vendor is asked anything."""
+
+
+def _without_secrets(plan: Plan, redact: Callable[[str], str]) -> Plan:
+    """The plan in whose sentences, some of them a vendor's own, no secret that is known stands."""
+
+    def change_of(change: Change) -> Change:
+        if not change.reasons and not change.notes and change.hold is None:
+            return change
+        hold = change.hold and replace(change.hold, reason=redact(change.hold.reason))
+        reasons = tuple(replace(each, text=redact(each.text)) for each in change.reasons)
+        return replace(change, reasons=reasons, notes=tuple(map(redact, change.notes)), hold=hold)
+
+    problems = tuple(
+        replace(each, message=redact(each.message), help=redact(each.help) if each.help is not None else None)
+        for each in plan.problems
+    )
+    return replace(plan, changes=tuple(map(change_of, plan.changes)), problems=problems)
 
 
 def _with_guess(problem: Problem, known: Iterable[Address]) -> Problem:

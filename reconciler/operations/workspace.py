@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -208,16 +208,18 @@ class Workspace:
         for transport in tuple(self._transports):
             transport.hide(value)
 
-    def learn(self) -> None:
+    def learn(self, sources: Collection[str] = ()) -> None:
         """
         Know the manifests' secrets that are at hand, so that a vendor's own words can be shown without them.
 
-        What cannot be loaded or read is passed over: a vendor that was never told a secret cannot repeat it.
+        `sources` restricts that to some kinds of places, such as those on this machine. What cannot be loaded or read
+        is passed over: a vendor that was never told a secret cannot repeat it.
         """
         with suppress(Invalid):
             for resource in self.load().desired.resources.values():
                 for _, secret in secrets(resource.attributes):
-                    self.missing(secret)
+                    if not sources or secret.source in sources:
+                        self.missing(secret)
 
     def redact(self, text: str) -> str:
         """The text without any secret that was revealed, or that a vendor gave us."""
