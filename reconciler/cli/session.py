@@ -176,7 +176,7 @@ def command(function: Callable[Concatenate[Session, P], int]) -> Callable[P, int
         session.stop_at_once()
         try:
             return function(session, *args, **kwargs)
-        except click.ClickException:
+        except (click.ClickException, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - every end has an exit code, and no traceback shows a secret
             return session.fail(error)

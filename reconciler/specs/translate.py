@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
@@ -109,12 +109,12 @@ def _finding(error: ErrorDetails, trail: Trail, data: Node, root: str) -> Findin
         message = f"`{called(path[:-1], root)}` lacks the key `{path[-1]}`"
         return Finding(code="missing-key", message=message, path=path, help=description)
     if kind == "union_tag_not_found":
-        key = context["discriminator"].strip("'")
+        key = _discriminator(context)
         help = f"known values: {listed(trail.tags)}" if trail.tags else None
         message = f"{name} lacks the key `{key}`"
         return Finding(code="missing-key", message=message, path=(*path, key), help=help, unread=path)
     if kind == "union_tag_invalid":
-        key = context["discriminator"].strip("'")
+        key = _discriminator(context)
         choices = re.findall(r"'([^']*)'", context["expected_tags"])
         return replace(_not_chosen((*path, key), str(context["tag"]), choices, root), unread=path)
     if kind in ("literal_error", "enum"):
@@ -301,3 +301,8 @@ def _value(data: Node, path: Path) -> Node:
         return at(data, path)
     except KeyError:
         return None
+
+
+def _discriminator(context: Mapping[str, Any]) -> str:
+    """The key that tells forms apart as manifests write it: pydantic gives the model's own name for it too."""
+    return str(re.findall(r"'([^']*)'", str(context["discriminator"]))[-1])
