@@ -24,6 +24,7 @@ from reconciler.values import (
     Value,
     dotted,
 )
+from reconciler.values import Path as ValuePath
 from reconciler.values.address import is_name
 
 _LONGEST = 63
@@ -142,21 +143,27 @@ def _write(
 ) -> Dumped:
     texts: dict[Path, list[str]] = {}
     to_fill_in: dict[Address, tuple[str, ...]] = {}
+    written: list[_Found] = []
     for each in found:
-        type = each.address.type
-        traits = workspace.catalog.traits(type)
-        each.spec = _without_defaults(_named(each.observed.attributes, shape_of(traits), names), shape_of(traits))
-        if each.kind.name_field and each.spec.get(each.kind.name_field) == each.address.name:
-            del each.spec[each.kind.name_field]
-        missing = tuple(_fill_in(workspace, each))
-        wrong = [message for _, message in complaints(workspace.catalog, each.address, each.spec)]
+        _describe(workspace, each, names)
+        missing = {path: dotted(path) for path in _fill_in(workspace, each)}
+        wrong = [why for path, why in complaints(workspace.catalog, each.address, each.spec) if path not in missing]
         if wrong:
-            passed_over[f"{type} {each.observed.id}"] = f"no manifest can describe it: {'; '.join(wrong)}"
+            passed_over[f"{each.address.type} {each.observed.id}"] = f"no manifest can describe it: {'; '.join(wrong)}"
             continue
+        written.append(each)
         if missing:
-            to_fill_in[each.address] = missing
+            to_fill_in[each.address] = tuple(missing.values())
+    left_out = {each.address for each in found} - {each.address for each in written}
+    names = {id: address for id, address in names.items() if address not in left_out}
+    for each in written:
+        if left_out:
+            # A name that no manifest has would be no reference at all.
+            _describe(workspace, each, names)
+            tuple(_fill_in(workspace, each))
+        missing_here = to_fill_in.get(each.address, ())
         comments = [f"{each.observed.id} at {workspace.catalog.provider(each.address.vendor).title}"]
-        comments += [f"`{path}` is not given back; fill it in" for path in missing]
+        comments += [f"`{path}` is not given back; fill it in" for path in missing_here]
         path = folder / each.address.vendor / f"{each.address.kind}.yaml"
         texts.setdefault(path, []).append(write_manifest(each.address, each.spec, comments=comments))
     for path in texts:
@@ -172,17 +179,29 @@ def _write(
     )
 
 
+def _describe(workspace: Workspace, each: _Found, names: Mapping[tuple[str, str], Address]) -> None:
+    """Give the object the spec that a person would have written, less what is to be filled in."""
+    shape = shape_of(workspace.catalog.traits(each.address.type))
+    each.spec = _without_defaults(_named(each.observed.attributes, shape, names), shape)
+    if each.kind.name_field and each.spec.get(each.kind.name_field) == each.address.name:
+        del each.spec[each.kind.name_field]
+
+
 def _named(document: Document, shape: Shape, names: Mapping[tuple[str, str], Address]) -> dict[str, Value]:
     """The document with the names of manifests in place of ids, and without what is hidden or not set."""
 
     def walk(value: Value, shape: Shape) -> Value:
         if isinstance(value, Mapping):
-            inner = ((key, each, shape.child(key)) for key, each in value.items())
-            return {
-                key: walk(each, rules)
-                for key, each, rules in inner
-                if each is not None and each is not HIDDEN and not rules.hidden
-            }
+            kept: dict[str, Value] = {}
+            for key, each in value.items():
+                rules = shape.child(key)
+                if each is None or each is HIDDEN or rules.hidden:
+                    continue
+                inner = walk(each, rules)
+                # What held nothing but what is hidden is itself not known.
+                if inner != {} or each == {}:
+                    kept[key] = inner
+            return kept
         if isinstance(value, tuple):
             return tuple(walk(each, shape.child(index)) for index, each in enumerate(value))
         if shape.reference is not None and isinstance(value, str):
@@ -206,18 +225,27 @@ def _without_defaults(document: Mapping[str, Value], shape: Shape) -> dict[str, 
     return found
 
 
-def _fill_in(workspace: Workspace, each: _Found) -> Iterator[str]:
-    """Put a reference to a secret wherever the kind demands one; gives the dotted paths."""
+def _fill_in(workspace: Workspace, each: _Found) -> Iterator[ValuePath]:
+    """
+    Put a reference wherever the kind demands what is not given back; gives the paths.
+
+    A secret's is one to the environment. Anything else becomes a value of the project file that nobody has written
+    yet, so that no manifest is taken for whole before it is.
+    """
     traits = workspace.catalog.traits(each.address.type)
     for path, _ in tuple(complaints(workspace.catalog, each.address, each.spec)):
-        if tuple(map(str, path)) not in traits.secrets or not path:
+        steps = tuple(map(str, path))
+        if not steps or steps not in traits.secrets | traits.write_only:
             continue
         inner: dict[str, Value] = each.spec
-        for step in path[:-1]:
-            below = inner.setdefault(str(step), {})
+        for step in steps[:-1]:
+            below = inner.setdefault(step, {})
             assert isinstance(below, dict)
             inner = below
-        words = "_".join((each.address.name, *map(str, path[-1:])))
+        words = "_".join((each.address.name, steps[-1]))
         name = re.sub(r"[^A-Z0-9]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", words).upper())
-        inner[str(path[-1])] = Secret(source="env", name=f"RECONCILER_SECRET_{name}")
-        yield dotted(path)
+        if steps in traits.secrets:
+            inner[steps[-1]] = Secret(source="env", name=f"RECONCILER_SECRET_{name}")
+        else:
+            inner[steps[-1]] = {"var": name.lower()}
+        yield path
