@@ -106,6 +106,7 @@ def apply(
             progress=workspace.progress,
             draw=lambda: random.token_hex(6),
             stopping=lambda: workspace.stopping,
+            redact=workspace.redact,
             parallelism=parallelism or workspace.project.parallelism,
         )
         with workspace.writing(journal.check):

@@ -78,7 +78,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What carrying out a plan needs of the world."""
+    """What carrying out a plan needs of the world; `redact` gives a vendor's words without any secret."""
 
     catalog: Catalog
     session: Callable[[str], Session]
@@ -88,6 +88,7 @@ class Tools:
     progress: Progress
     draw: Callable[[], str]
     stopping: Callable[[], bool]
+    redact: Callable[[str], str]
     parallelism: int = 4
     ready_seconds: float = 600.0
 
@@ -194,6 +195,8 @@ class _Executor:
     # --- around the steps ---
 
     def note(self, outcome: Outcome) -> None:
+        if outcome.message is not None:
+            outcome = replace(outcome, message=self._tools.redact(outcome.message))
         self._ended.add(outcome.step.name)
         self._carried.outcomes.append(outcome)
         self._tools.progress.ended(outcome)
