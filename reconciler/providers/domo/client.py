@@ -179,8 +179,7 @@ class Client:
             body = body.get("filterGroups", body.get("groups"))
         if reply.status != 200 or not isinstance(body, list) or not all(isinstance(each, Mapping) for each in body):
             return "unknown"
-        groups = sorted(body, key=lambda each: str(each.get("filterGroupId")))
-        return digest(groups) if any(each.get("type") != "open" for each in groups) else "off"
+        return digest(_deciding(body)) if any(each.get("type") != "open" for each in body) else "off"
 
     # Exports
 
@@ -311,8 +310,40 @@ def secret_of(reference: object) -> Secret:
 
 def digest(json_value: object) -> str:
     """A short name for a document: equal documents, equal names."""
+    # JSON may escape half of a pair of surrogates, which no encoding has.
     text = json.dumps(json_value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_MEMBERS = ("userIds", "groupIds", "virtualUserIds", "dataSourcePermissions", "resources")
+_COMPARISON = ("name", "value", "values", "type", "operator", "not", "ignoreCase")
+
+
+def _deciding(policies: Sequence[Row]) -> list[object]:
+    """
+    What of row policies decides who sees which rows, in one order: names, ids and the order of a page do not.
+
+    Parameters combine and policies of one user add up (inferred), so that their order says nothing.
+    """
+    found: list[object] = []
+    for policy in policies:
+        parameters = policy.get("parameters")
+        rules = [
+            # Only between two values does it matter which comes first.
+            {key: rule.get(key) if rule.get("operator") == "BETWEEN" else _sorted(rule.get(key)) for key in _COMPARISON}
+            for rule in (parameters if isinstance(parameters, list) else ())
+            if isinstance(rule, Mapping)
+        ]
+        members = {key: _sorted(policy.get(key)) for key in _MEMBERS}
+        found.append({"type": policy.get("type"), **members, "parameters": sorted(rules, key=digest)})
+    return sorted(found, key=digest)
+
+
+def _sorted(value: object) -> object:
+    """The value with every list within in one order."""
+    if isinstance(value, Mapping):
+        return {key: _sorted(each) for key, each in value.items()}
+    return sorted(map(_sorted, value), key=digest) if isinstance(value, list) else value
 
 
 def _columns(rows: object, request: str) -> tuple[Column, ...]:

@@ -150,12 +150,15 @@ def place_of(url: str, bucket: str | None) -> Place | None:
 
     The form is not documented: virtual-hosted and path-style addresses, `s3://` and bare keys are understood.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:  # such as brackets without an end
+        return None
     key = unquote(parts.path).lstrip("/")
     if parts.scheme == "s3":
         return Place(bucket=parts.netloc, key=key) if parts.netloc and key else None
     if parts.scheme in ("http", "https"):
-        host = parts.hostname or ""
         virtual = re.fullmatch(r"(.+)\.s3[.-](?:.+\.)?amazonaws\.com(?:\.cn)?", host)
         if virtual:
             return Place(bucket=virtual[1], key=key) if key else None
