@@ -14,6 +14,7 @@ from reconciler.providers.domo.body import Bodies, attempts, earlier
 from reconciler.providers.domo.claim import Facts, at, fingerprint, observed_of
 from reconciler.providers.domo.client import Client, digest, is_block_page, words
 from reconciler.providers.domo.exports import Export, Phase, Row, export_of, moment
+from reconciler.providers.domo.files import REGION, heads, missing
 from reconciler.providers.domo.known import Known
 from reconciler.providers.domo.manifest import normalised, seconds
 from reconciler.providers.domo.preflight import dataset_problems
@@ -71,6 +72,7 @@ class Exports(Handler):
         self._lists: dict[str, tuple[Export, ...]] = {}
         self._starting: set[str] = set()
         self._uncertain: set[str] = set()
+        self._denied: dict[str, Unreadable] = {}
         self._begun: dict[str, _Begun] = {}
         self._queues: dict[str, threading.Lock] = {}
 
@@ -81,20 +83,45 @@ class Exports(Handler):
         self._known.add(documents)
 
     def list(self) -> Sequence[Observed]:
-        """Every export of every dataset that a document names. A dataset that is gone has none."""
+        """
+        Every export of every dataset that a document names. A dataset that is gone has none.
+
+        One that may not be read is left out and says nothing about the others: what is asked of it later is refused.
+        """
         with self._lock:
             kept = set(self._lists) - self._uncertain if self._starting else set()
         found: list[Observed] = []
         for dataset in self._known.datasets:
-            exports = self._kept(dataset) if dataset in kept else self._fresh(dataset)
+            try:
+                exports = self._kept(dataset) if dataset in kept else self._fresh(dataset)
+            except Unreadable as error:
+                if error.status != 403 or self._is_ours(dataset):
+                    raise
+                with self._lock:
+                    self._denied[dataset] = error
+                continue
+            with self._lock:
+                self._denied.pop(dataset, None)
             found += [self._observed(each) for each in exports]
         return found
 
+    def _is_ours(self, dataset: str) -> bool:
+        """Whether this session starts or has started an export of the dataset, which must not be thought missing."""
+        with self._lock:
+            begun = {each.dataset for each in self._begun.values()}
+            return dataset in self._starting | self._uncertain | begun
+
     def read(self, id: str) -> Observed | None:
-        """The export as its dataset's list has it; `None` when no known dataset has it."""
+        """
+        The export as its dataset's list has it; `None` when no known dataset has it.
+
+        Where the last list left out a dataset, an export that no other has may be one of its: nothing is told of it.
+        """
         export = self._find(id)
         if export is None:
-            return None
+            with self._lock:
+                may_exist = bool(self._denied)
+            return Observed(id=id, attributes={}) if may_exist else None
         observed = self._observed(export)
         return self._delivered(export, observed) if export.phase is Phase.SUCCEEDED else observed
 
@@ -104,7 +131,9 @@ class Exports(Handler):
             last = next((dataset for dataset, rows in self._lists.items() if any(each.id == id for each in rows)), None)
         likely = [each for each in (begun.dataset if begun else None, last) if each is not None]
         for dataset in dict.fromkeys((*likely, *(() if likely else self._known.datasets))):
-            for export in self._fresh(dataset):
+            with self._lock:
+                denied = dataset in self._denied
+            for export in () if denied and not likely else self._fresh(dataset):
                 if export.id == id:
                     return export
         return None
@@ -132,7 +161,7 @@ class Exports(Handler):
         return self._fresh(dataset) if found is None else found
 
     def _observed(self, export: Export) -> Observed:
-        return observed_of(export, self._known.path(export.dataset, export.bucket))
+        return observed_of(export, self._known.path(export.dataset, export.bucket, export.id))
 
     # --- planning ---
 
@@ -141,6 +170,10 @@ class Exports(Handler):
         self._known.add([resource.attributes])
         wanted = normalised(resource.attributes)
         dataset = str(at(wanted, ("dataset", "id")))
+        with self._lock:
+            denied = self._denied.get(dataset)
+        if denied is not None:
+            raise Unreadable(denied.message, status=denied.status, request=denied.request)
         unknown = Assessment(observed=observed)
         try:
             row = self._client.dataset(dataset)
@@ -155,7 +188,10 @@ class Exports(Handler):
                 "copy the id from the address of the dataset's page in Domo",
             )
             return replace(unknown, problems=(problem,))
-        columns = self._client.columns(dataset)
+        try:
+            columns = self._client.columns(dataset)
+        except PermissionRefused as error:
+            raise Unreadable(error.message, status=error.status, request=error.request) from None
         policies = self._client.policies(dataset)
         problems = tuple(dataset_problems(resource, row, columns, policies, self._settings.checks))
         if any(each.severity is Severity.ERROR and each.code not in _SETTINGS_DECIDE for each in problems):
@@ -171,18 +207,19 @@ class Exports(Handler):
                 observed=observed, attributes=resolved, hold=hold, problems=(*_errors_first(problems), *notes)
             )
         export = self._recorded(record)
+        gone, unchecked = missing(self._cloud, resource, record, export)
         facts = Facts(
             version=version,
             user=self._client.me(),
             policies=policies,
             columns=_schema(columns),
-            missing=self._missing(resource, record, export),
+            missing=gone,
         )
         verdict = claim.judge(resolved, record, export, foreign, facts, settle=settle, now=now)
         if verdict.is_settled:
             resolved = claim.with_kept_credentials(resolved, record)
             problems = ()
-        notes = tuple(_note(resource, each) for each in verdict.notes)
+        notes = (*(_note(resource, each) for each in verdict.notes), *unchecked)
         seen = self._observed(export) if export is not None else Observed(id=record.id, attributes={})
         return Assessment(
             observed=replace(seen, attributes=claim.compared(resolved, record, export), taint=verdict.taint),
@@ -227,21 +264,6 @@ class Exports(Handler):
                 )
                 return
 
-    def _missing(self, resource: Resource, record: Record, export: Export | None) -> tuple[str, ...]:
-        """The files of the recorded export that are not there any more, or not as they were."""
-        if resource.attributes.get("checkObjects") is not True:
-            return ()
-        recorded = mapping(record.memo.get("objects"))
-        found = []
-        for url, place in export.places.items() if export is not None else ():
-            if place is None:
-                continue
-            head = self._cloud.head(place.bucket, place.key, str(at(record.applied, _REGION)))
-            known = recorded.get(url)
-            if head is None or (known is not None and known != f"{head.size} {head.tag}"):
-                found.append(f"s3://{place.bucket}/{place.key}")
-        return tuple(found)
-
     # --- starting ---
 
     def prepare(self, order: Order) -> Document:
@@ -254,9 +276,18 @@ class Exports(Handler):
         dataset = _dataset(order)
         with self._lock:
             self._starting.add(dataset)
+        try:
+            return self._prepared(order, dataset)
+        except BaseException:
+            with self._lock:
+                self._starting.discard(dataset)
+            raise
+
+    def _prepared(self, order: Order, dataset: str) -> Document:
         row = self._client.dataset(dataset) or {}
         version = self._client.version(dataset, row)
         before = tuple(sorted(each.id for each in self._fresh(dataset)))
+        self._known.intend(order.attributes, before)
         found: dict[str, Value] = {
             "before": before,
             "version": version.value,
@@ -310,7 +341,7 @@ class Exports(Handler):
         with self._lock:
             self._begun[export.id] = _Begun(
                 dataset=dataset,
-                region=str(at(order.attributes, _REGION)),
+                region=str(at(order.attributes, REGION)),
                 checks_objects=order.attributes.get("checkObjects") is True,
                 memo=memo,
             )
@@ -358,7 +389,8 @@ class Exports(Handler):
 
     def _after_our_own(self, dataset: str) -> None:
         """Wait for an export of the same dataset that this run has started: Domo runs one at a time (documented)."""
-        ours = {id for id, each in self._begun.items() if each.dataset == dataset}
+        with self._lock:
+            ours = {id for id, each in self._begun.items() if each.dataset == dataset}
         for look in range(_LOOKS if ours else 0):
             phases = {each.id: each.phase for each in self._fresh(dataset)}
             # The list may show a new export a while later, and old ones no more (both undocumented).
@@ -372,16 +404,10 @@ class Exports(Handler):
         begun = self._begun.get(export.id)
         if begun is None or not begun.checks_objects:
             return observed
-        heads: dict[str, Value] = {}
-        for url, place in export.places.items():
-            head = self._cloud.head(place.bucket, place.key, begun.region) if place is not None else None
-            if head is not None:
-                heads[url] = f"{head.size} {head.tag}"
-        return replace(observed, memo={**begun.memo, "objects": heads})
+        return replace(observed, memo={**begun.memo, "objects": heads(self._cloud, export, begun.region)})
 
 
 _BUCKET = ("destination", "bucket")
-_REGION = ("destination", "region")
 
 _SETTINGS_DECIDE = frozenset({"row-policies", "masked", "not-loaded"})
 """Problems that the project file may make heavier: the plan is refused, and is made all the same."""

@@ -26,6 +26,7 @@ class Known:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._targets: set[Target] = set()
+        self._intended: dict[Target, frozenset[str]] = {}
 
     def add(self, documents: Iterable[Document]) -> None:
         """From now on these documents' datasets are read too."""
@@ -33,20 +34,33 @@ class Known:
         with self._lock:
             self._targets |= found
 
+    def intend(self, document: Document, before: Iterable[str]) -> None:
+        """Remember that the document is about to be exported; `before` are the exports that its dataset has."""
+        target = target_of(document)
+        if target is not None:
+            with self._lock:
+                self._intended[target] = frozenset(before)
+
     @property
     def datasets(self) -> tuple[str, ...]:
         """Every dataset, sorted."""
         with self._lock:
             return tuple(sorted({each.dataset for each in self._targets}))
 
-    def path(self, dataset: str, bucket: str | None) -> str | None:
+    def path(self, dataset: str, bucket: str | None, id: str) -> str | None:
         """
-        The one path to which the dataset is exported in this bucket; `None` with none or several.
+        The one path to which the export `id` of the dataset can go in this bucket; `None` with none or several.
 
-        An export tells its path only once it has files, and one that began a moment ago must be found again too.
+        An export tells its path only once it has files, and one that began a moment ago must be found again too. One
+        that began after something was about to be exported goes there: what older documents say is past.
         """
         with self._lock:
-            found = {each.path for each in self._targets if (each.dataset, each.bucket) == (dataset, bucket)}
+            intended = {each for each, before in self._intended.items() if id not in before}
+            targets = (
+                {each.path for each in some if (each.dataset, each.bucket) == (dataset, bucket)}
+                for some in (intended, self._targets)
+            )
+            found = next((each for each in targets if each), set())
         return found.pop() if len(found) == 1 else None
 
 
