@@ -9,12 +9,13 @@ import pytest
 from domo_scene import CUSTOMERS, NAME, ORDERS, Scene, codes, elsewhere, manifest, only
 
 from reconciler.providers.domo.aws import Cloud
+from reconciler.providers.domo.claim import at
 from reconciler.providers.domo.client import digest
 from reconciler.providers.domo.exports import place_of
 from reconciler.providers.domo.handler import Exports
 from reconciler.providers.domo.known import Known
-from reconciler.sdk import CredentialsRefused, PermissionRefused, Unreachable, VendorError
-from reconciler.values import Action, Address, Document, Severity
+from reconciler.sdk import CredentialsRefused, Order, PermissionRefused, Unreachable, VendorError
+from reconciler.values import Action, Address, Document, Observed, Severity
 
 pytest_plugins = ("domo_fixtures",)
 
@@ -74,9 +75,20 @@ def test_files_that_cannot_be_looked_at_are_said_and_stop_nobody(
     run = plain.plan(manifest(checkObjects=True), customers())
 
     (problem,) = run.problems
-    assert (problem.code, problem.address, problem.severity) == ("files-not-checked", NAME, Severity.WARNING)
+    assert (problem.code, problem.address, problem.severity) == ("bucket-unread", NAME, Severity.WARNING)
     assert problem.message == f"files not checked: {error.message}"
     assert [each.action for each in run.changes_to_make] == [Action.RECORD]
+
+
+@pytest.mark.parametrize(("weight", "found"), [("off", set()), ("refuse", {Severity.ERROR})])
+def test_files_that_cannot_be_looked_at_weigh_what_the_project_says(
+    plain: Scene, monkeypatch: pytest.MonkeyPatch, weight: str, found: set[Severity]
+) -> None:
+    plain.vendor.words["checks"] = {"bucketUnread": weight}
+    plain.apply(manifest())
+    broken(monkeypatch, Unreachable("not reached"))
+
+    assert {each.severity for each in plain.plan(manifest(checkObjects=True)).problems} == found
 
 
 # --- a dataset that may not be read any more ---
@@ -193,7 +205,7 @@ def test_a_preparation_that_fails_leaves_nothing_begun(plain: Scene, monkeypatch
     handlers: list[Exports] = []
     prepare = Exports.prepare
 
-    def remembering(self: Exports, order: Any) -> Document:  # noqa: ANN401 - handed on
+    def remembering(self: Exports, order: Order) -> Document:
         handlers.append(self)
         plain.vendor.faults.answer(f"GET /api/data/v3/datasources/{ORDERS}", 403)
         return prepare(self, order)
@@ -226,15 +238,28 @@ def test_an_export_that_began_after_ours_was_intended_goes_where_ours_goes() -> 
     assert known.path(ORDERS, "example-lake", "new") is None
 
 
-def test_an_export_to_another_path_whose_answer_was_lost_is_found_and_not_made_twice(plain: Scene) -> None:
+def test_an_export_to_another_path_whose_answer_was_lost_is_found_and_not_made_twice(
+    plain: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths: list[dict[str, object]] = []
+    create = Exports.create
+
+    def listing(self: Exports, order: Order) -> Observed:
+        try:
+            return create(self, order)
+        finally:
+            paths.append({each.id: at(each.attributes, ("destination", "path")) for each in self.list()})
+
     plain.apply(manifest())
     plain.new_data()
     plain.vendor.switch(start_delay_s="5", run_delay_s="30")
     plain.vendor.cut_after_write(f"POST {ROUTE}")
+    monkeypatch.setattr(Exports, "create", listing)
     plain.apply(manifest(destination=elsewhere(path="domo/new")), expect=None)
     plain.world.later()
     plain.apply()
 
+    assert [each[plain.exports[-1]["id"]] for each in paths] == ["domo/new"]
     assert plain.started == 2
     assert plain.id == plain.exports[-1]["id"]
     assert codes(plain.plan()) == set()

@@ -8,6 +8,7 @@ from reconciler.providers.domo.aws import Cloud
 from reconciler.providers.domo.claim import at
 from reconciler.providers.domo.exports import Export
 from reconciler.providers.domo.query import mapping
+from reconciler.providers.domo.settings import Weight
 from reconciler.sdk import PermissionRefused, VendorError
 from reconciler.values import Problem, Record, Resource, Severity, Value
 
@@ -30,9 +31,9 @@ def heads(cloud: Cloud, export: Export, region: str) -> dict[str, Value]:
 
 
 def missing(
-    cloud: Cloud, resource: Resource, record: Record, export: Export | None
+    cloud: Cloud, resource: Resource, record: Record, export: Export | None, weight: Weight
 ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-    """The files of the recorded export that are gone or not as they were, and a warning about what nobody may know."""
+    """The files of the recorded export that are gone or not as they were, and a finding about what nobody may know."""
     if resource.attributes.get("checkObjects") is not True or export is None:
         return (), ()
     recorded = mapping(record.memo.get("objects"))
@@ -53,15 +54,14 @@ def missing(
         known = recorded.get(url)
         if head is None or (known is not None and known != f"{head.size} {head.tag}"):
             found.append(f"s3://{place.bucket}/{place.key}")
-    return tuple(found), () if unchecked is None else (_unchecked(resource, unchecked),)
-
-
-def _unchecked(resource: Resource, error: VendorError) -> Problem:
-    return Problem(
-        code="files-not-checked",
-        message=f"files not checked: {error.message}",
+    if unchecked is None or weight == "off":
+        return tuple(found), ()
+    problem = Problem(
+        code="bucket-unread",
+        message=f"files not checked: {unchecked.message}",
         address=resource.address,
         path=("checkObjects",),
         help="let the tool's own AWS credentials read the files and list the bucket, or take out `checkObjects`",
-        severity=Severity.WARNING,
+        severity=Severity.ERROR if weight == "refuse" else Severity.WARNING,
     )
+    return tuple(found), (problem,)

@@ -207,7 +207,7 @@ class Exports(Handler):
                 observed=observed, attributes=resolved, hold=hold, problems=(*_errors_first(problems), *notes)
             )
         export = self._recorded(record)
-        gone, unchecked = missing(self._cloud, resource, record, export)
+        gone, unchecked = missing(self._cloud, resource, record, export, self._settings.checks.bucket_unread)
         facts = Facts(
             version=version,
             user=self._client.me(),
