@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -177,6 +178,15 @@ def test_a_test_that_cannot_be_made_forbids_nothing(status: int, caplog: pytest.
         assert found.attributes["name"] == "Second"
         assert "are not tried" in caplog.text
         assert it.requests().count(f"GET /connections/{base.id}/test") == 1
+
+
+@pytest.mark.parametrize(("status", "kept"), [(400, True), (404, False)])
+def test_what_a_new_account_replaces_is_kept_when_adobe_refuses_to_try_it(status: int, kept: bool) -> None:
+    with stage() as it:
+        base = it.create("BaseConnection", S3)
+        it.emulator.world.faults.answer("GET /connections/*/test", status, body={"errorMessage": "no"}, times=None)
+        with pytest.raises(Refused, match="what it replaces is kept") if kept else nullcontext():
+            it.handler("BaseConnection").test(base.id)
 
 
 def test_new_credentials_stay_although_no_test_is_answered(caplog: pytest.LogCaptureFixture) -> None:

@@ -178,6 +178,7 @@ class BaseConnections(Collection):
     def __init__(self, client: Client) -> None:
         super().__init__(client)
         self._tested: set[str] = set()
+        self._refused: dict[str, str] = {}
 
     def belongs(self, row: Row) -> bool:
         """A connection to one of the six."""
@@ -242,6 +243,7 @@ class BaseConnections(Collection):
         updated = super().update(order)
         if any(each.path[:1] == ("auth",) for each in order.fields):
             self._tested.discard(updated.id)
+            self._refused.pop(updated.id, None)
             try:
                 fails = self._fails(updated.id)
             except VendorError as error:
@@ -252,6 +254,15 @@ class BaseConnections(Collection):
         return updated
 
     def test(self, id: str) -> None:
+        """As `check`; and before an account goes for this one, a refusal to try counts as a failure."""
+        self.check(id)
+        if id in self._refused:
+            raise Refused(
+                f"Adobe refuses to try the credentials of `{id}`, and what it replaces is kept: {self._refused[id]}",
+                request=f"GET {self.path}/{id}/test",
+            )
+
+    def check(self, id: str) -> None:
         """
         Have Adobe try the credentials; once in a run unless they change.
 
@@ -283,6 +294,8 @@ class BaseConnections(Collection):
             except (Refused, Unreadable) as error:
                 # What a failure looks like is not documented: a refusal to test is not taken for one.
                 _log.warning("the credentials of `%s` are not tried: %s", id, error.message)
+                if error.status == 400:
+                    self._refused[id] = error.message
             else:
                 # `{"result": true}` (Flow Service API; documented).
                 if body.get("result") is not True:

@@ -181,7 +181,7 @@ class TargetConnections(Collection):
 
     def prepare(self, order: Order) -> Document:
         """Nothing is made on an account whose credentials do not work."""
-        self._accounts.test(text_of(order.attributes, "baseConnection"))
+        self._accounts.check(text_of(order.attributes, "baseConnection"))
         return {}
 
     def body(self, order: Order) -> dict[str, object]:
