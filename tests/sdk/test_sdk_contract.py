@@ -186,6 +186,11 @@ def test_a_secret_is_a_reference(value: object) -> None:
         ({"env": "T", "zeal": "x", "key": "x"}, "secret-reference", "unknown key `key` in a secret reference"),
         ({"env": ""}, "secret-reference", "the parts of a secret reference are text"),
         ({"env": "T", "version": 1}, "secret-reference", "the parts of a secret reference are text"),
+        (
+            {"env": "T", "version": "2 hmac:k1:0a"},
+            "secret-reference",
+            "a version ends neither like `store:…` nor like `hmac:…`, which is added in the state",
+        ),
     ],
 )
 def test_what_is_no_secret_reference_is_refused(value: object, code: str, message: str) -> None:
