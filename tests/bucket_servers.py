@@ -135,6 +135,12 @@ _started: dict[str, BucketServer] = {}
 atexit.register(_running.close)
 
 
+def stop() -> None:
+    """Stop every server; called when the tests of a process are over, since such a process may end without `atexit`."""
+    _running.close()
+    _started.clear()
+
+
 def server(kind: str) -> BucketServer:
     """The server of this kind, started once per test process and stopped at its end."""
     if kind == "ceph" and (why := without_ceph()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,13 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - every folder within it has a name 
 # Property tests draw the same examples in every run; chance, and thousands of them, are for the thorough profile.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave no server behind; whoever needed none has not even imported them."""
+    servers = sys.modules.get("bucket_servers")
+    if servers is not None:
+        servers.stop()
 
 
 @pytest.fixture(scope="session")
