@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 _CHUNK = 65_536
 _HIDDEN = "***"
+_LEAST = 4
+"""Characters of the shortest secret that is hidden: gaps in ordinary words would tell a shorter one."""
 _LONG_WAIT = 300.0
 """Seconds above which a rate limit's wait is announced as a warning rather than as information."""
 
@@ -581,6 +583,8 @@ class _Curtain:
         self._pattern: re.Pattern[str] | None = None
 
     def hide(self, secret: str) -> None:
+        if len(secret) < _LEAST:
+            return
         with self._lock:
             if secret in self._forms:
                 return

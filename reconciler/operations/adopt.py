@@ -106,12 +106,7 @@ def adopt_all(workspace: Workspace, kinds: Collection[str] = (), *, lock_timeout
 
 
 def _unmanaged(workspace: Workspace, state: State, address: Address) -> list[Observed]:
-    taken = {
-        id
-        for record in state.records.values()
-        if record.address.type == address.type
-        for id in (record.id, *(each.id for each in record.deposed))
-    }
+    taken = {id for record in state.records.values() if record.address.type == address.type for id in record.ids}
     handler = workspace.session(address.vendor).handler(address.kind)
     resources = workspace.load().desired.resources.values()
     handler.concern(tuple(each.attributes for each in resources if each.address.type == address.type))

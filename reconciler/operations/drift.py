@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reconciler.engine.drift import Drifted
 from reconciler.engine.drift import drift as compare
 from reconciler.operations.failures import Invalid
-from reconciler.operations.plan import resolved
+from reconciler.operations.plan import HERE, resolved
 from reconciler.operations.reading import Reader
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Desired, Problem, State
@@ -43,6 +43,7 @@ def find_drift(workspace: Workspace) -> Found:
     reader = Reader(
         catalog=workspace.catalog, session=workspace.session, clock=workspace.clock, progress=workspace.progress
     )
+    workspace.learn(HERE)
     workspace.progress.phase("reading the vendors")
     snapshot = reader.read(managed, state, stored.open_intents)
     managed = resolved(managed, snapshot)

@@ -639,3 +639,10 @@ def test_exchanges_are_reported() -> None:
             (None, "the connection was cut before the answer was complete", 0),
             (200, None, 8),
         ]
+
+
+def test_a_text_too_short_to_be_a_secret_is_not_told_by_the_gaps_it_would_leave() -> None:
+    with bench(answer(200, {})) as it:
+        it.transport.hide("y")
+
+        assert it.transport.redact("the API key is refused") == "the API key is refused"
