@@ -22,6 +22,9 @@ from reconciler.emulator import Clock, Entry
 LONGEST = 60.0
 """Seconds after which a process that does not end is a failure."""
 
+INHERITED = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+"""What every process of a test inherits: where the program lies, when it is not the installed one."""
+
 CONTENT: Mapping[str, object] = {"users": {"enabled": True}, "proofs": {"enabled": False}}
 
 
@@ -70,7 +73,7 @@ class Running:
         self.process = subprocess.Popen(
             words,
             cwd=folder,
-            env=environ,
+            env={**INHERITED, **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -69,12 +69,20 @@ class Ended:
     err: str
 
 
-class Mortal:
-    """The process that starts the program again and again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the state lies, as the project file says it, and the environment variables that it takes to get there."""
 
-    def __init__(self) -> None:
+    settings: Mapping[str, object]
+    environ: Mapping[str, str]
+
+
+class Mortal:
+    """The process that starts the program again and again; `ready` are modules that no run shall pay for."""
+
+    def __init__(self, *ready: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "mortal.py")],
+            [sys.executable, str(Path(__file__).parent / "mortal.py"), *ready],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -105,11 +113,16 @@ class Mortal:
 
 
 class Case(Project):
-    """One scenario on stage."""
+    """One scenario on stage; without a `place` its state lies in the project's folder."""
 
-    def __init__(self, folder: Path, theatre: Theatre, mortal: Mortal, scenario: Scenario) -> None:
+    def __init__(
+        self, folder: Path, theatre: Theatre, mortal: Mortal, scenario: Scenario, place: Place | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(folder, theatre, scenario.vendor)
+        if place is not None:
+            self.environ |= place.environ
+            self.settings["state"] = dict(place.settings)
         self.scenario = scenario
         self.mortal = mortal
         self.stage: Stage = self.vendor

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,23 @@ def _watch_sending(appointment: Appointment, order: Mapping[str, Any]) -> None:
 
 
 def _watch_storing(appointment: Appointment) -> None:
-    """Python itself tells of every change of the file system; only the state's folder counts."""
+    """
+    Python itself tells of every change of the file system, where only the state's folder counts, and of every piece
+    that is sent to a bucket: `store journal`, `store state`, … for an object about to be made.
+    """
+    sending = threading.local()
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in {"os.link", "os.remove"} and ".reconciler" in str(arguments[0]):
             appointment.passes(event)
+        elif event == "http.client.send" and isinstance(arguments[1], bytes):
+            # The object's name stands in the first line at S3, and behind the headers at Google.
+            begins = re.match(rb"([A-Z]+) [^ ]+ HTTP/1\.1\r\n", arguments[1])
+            if begins:
+                sending.method = begins[1]
+            name = re.search(rb"shop(?:/|%2F)default(?:/|%2F)([a-z]+)(?:/|%2F)[0-9]{12}\.json", arguments[1])
+            if name and sending.method in {b"PUT", b"POST"}:
+                appointment.passes(f"store {name[1].decode()}")
 
     sys.addaudithook(hook)
 
@@ -151,6 +164,8 @@ def main() -> None:
     known = catalog()
     for vendor in known.names:
         known.provider(vendor)
+    for module in sys.argv[1:]:
+        import_module(module)
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
