@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,6 @@ def command(
         raise Failure(
             f"the emulators need `{missing.name}`, which is not installed", help="pip install 'reconciler[emulator]'"
         ) from None
-    del session
     chosen: dict[str, dict[str, str]] = {}
     for setting in switches:
         place, _, position = setting.partition("=")
@@ -69,11 +70,27 @@ def command(
         raise Failure(f"port {port} cannot be used: {error.strerror}", help="name another with `--port`") from None
     for name, each in emulators.items():
         click.echo(f"{name}: {server.url}/{name}")
-        click.echo(f"  accepts {', '.join(f'{word} {value}' for word, value in each.credentials.items())}")
+        for line in _accepted(each, session.settings.width):
+            click.echo(line)
         click.echo(f"  log and controls: {server.url}/{name}/_emulator/")
     click.echo("Ctrl-C stops.", err=True)
     leave_signals_alone()
     return 128 + serve_forever([server], [each.world.clock for each in emulators.values()])
+
+
+def _accepted(emulator: Emulator, width: int) -> Iterator[str]:
+    """The credentials that the vendor takes, each on one line; what is wider than that is broken after its commas."""
+    line, margin = "  accepts", " " * 10
+    for word, value in emulator.credentials.items():
+        pair = f" {word} {value},"
+        pieces = re.findall("[^,]+,", pair) if len(margin + pair) > width else [pair]
+        for piece in pieces:
+            if len(line + piece) > width:
+                yield line
+                line = margin + piece.lstrip()
+            else:
+                line += piece
+    yield line.removesuffix(",")
 
 
 def _list_switches(emulators: dict[str, Emulator]) -> None:

@@ -14,7 +14,7 @@ from reconciler.cli.selection import ADDRESS
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
 from reconciler.reports.escape import plain
-from reconciler.reports.tables import render_table
+from reconciler.reports.run_text import figures_of, render_runs
 from reconciler.values import Address
 
 if TYPE_CHECKING:
@@ -61,16 +61,7 @@ def command(session: Session, address: Address | None, most: int, form: str, *, 
     if not found:
         click.echo("No runs are reported.", err=True)
         return 0
-    click.echo(
-        render_table(
-            ("address", "run", "status", "started", "figures", "message"),
-            [
-                (str(each), run.id, run.status, _moment(run.started), _figures(run), run.message or "")
-                for each, run in found
-            ],
-            colour=session.settings.coloured(),
-        )
-    )
+    click.echo(render_runs(found, width=session.settings.width, colour=session.settings.coloured()))
     return 0
 
 
@@ -87,12 +78,8 @@ def _row(address: Address, run: Run) -> dict[str, object]:
 
 
 def _line(address: Address, run: Run) -> str:
-    words = [_moment(run.finished or run.started), str(address), run.id, run.status, _figures(run), run.message or ""]
+    words = [_moment(run.finished or run.started), str(address), run.id, run.status, figures_of(run), run.message or ""]
     return "  ".join(plain(each) for each in words if each)
-
-
-def _figures(run: Run) -> str:
-    return ", ".join(f"{figure} {name}" for name, figure in sorted(run.figures.items()))
 
 
 def _moment(moment: datetime | None) -> str:
