@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 _CHUNK = 65_536
 _HIDDEN = "***"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=+-]{0,127}")
+"""What the name of a request may look like: it is kept for years and shown to people."""
 _LEAST = 4
 """Characters of the shortest secret that is hidden: gaps in ordinary words would tell a shorter one."""
 _LONG_WAIT = 300.0
@@ -60,7 +62,11 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One sending and what came of it, for logs and figures; `status` is absent when there was no whole answer."""
+    """
+    One sending and what came of it, for logs and figures; `status` is absent when there was no whole answer.
+
+    `request_id` is what the vendor calls it, if that may have changed something and the vendor gave it a name.
+    """
 
     method: str
     path: str
@@ -68,6 +74,7 @@ class Exchange:
     status: int | None = None
     failure: str | None = None
     received: int = 0
+    request_id: str | None = None
 
 
 class Gate:
@@ -116,7 +123,8 @@ class Transport:
 
     A failure is repeated up to `attempts` times when repeating does no harm; a 429 did not happen and is waited out
     whatever the method. No wait ends later than `deadline` seconds after the first request of this transport. `pace`
-    reads a vendor's rate headers, so that a 429 is the exception; `at_once` bounds the requests on their way.
+    reads a vendor's rate headers, so that a 429 is the exception; `at_once` bounds the requests on their way;
+    `request_ids` are the reply's headers that name the request in the vendor's logs.
 
     `clock` (monotonic seconds), `now` (for a `Retry-After` that is a date) and `sleep` pass time; `jitter` draws from
     0 to 1. Raises `ValueError` for a base URL that is neither https nor on this machine.
@@ -138,6 +146,7 @@ class Transport:
         attempts: int = 5,
         max_body: int = 64 * 2**20,
         at_once: int = 4,
+        request_ids: Sequence[str] = (),
         user_agent: str = f"reconciler/{__version__}",
         proxy: str | None = None,
         on_request: Callable[[Exchange], None] = lambda _exchange: None,
@@ -147,6 +156,7 @@ class Transport:
         self._safe = tuple(safe)
         self._gate = gate
         self._read_pace = pace
+        self._request_ids = tuple(request_ids)
         self._clock = clock
         self._now = now
         self._sleep = sleep
@@ -314,10 +324,23 @@ class Transport:
         path = self.redact(call.path)
         self._on_request(
             Exchange(
-                method=call.method, path=path, seconds=seconds, status=status, failure=failure, received=watch.received
+                method=call.method,
+                path=path,
+                seconds=seconds,
+                status=status,
+                failure=failure,
+                received=watch.received,
+                request_id=None if call.changes_nothing else self._name_of(outcome),
             )
         )
         return outcome
+
+    def _name_of(self, outcome: Reply | _Failure) -> str | None:
+        """What the vendor calls the request; a text that is no name is none."""
+        if isinstance(outcome, _Failure):
+            return None
+        names = (outcome.headers.get(header, "") for header in self._request_ids)
+        return next((self.redact(name) for name in names if _NAME.fullmatch(name)), None)
 
     def _exchange(self, call: _Call, watch: _Watch) -> Reply | _Failure:
         response: urllib3.BaseHTTPResponse | None = None

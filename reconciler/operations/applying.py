@@ -8,8 +8,9 @@ is a generator that yields the calls it wants made, so that it reads from top to
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol, TypeVar, assert_never, cast
@@ -76,9 +77,18 @@ class Journal(Protocol):
         ...
 
 
+@contextmanager
+def _unnamed() -> Iterator[list[str]]:
+    yield []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What carrying out a plan needs of the world; `redact` gives a vendor's words without any secret."""
+    """
+    What carrying out a plan needs of the world; `redact` gives a vendor's words without any secret.
+
+    `requests` gives what vendors call the requests that the present thread sends meanwhile.
+    """
 
     catalog: Catalog
     session: Callable[[str], Session]
@@ -89,6 +99,7 @@ class Tools:
     draw: Callable[[], str]
     stopping: Callable[[], bool]
     redact: Callable[[str], str]
+    requests: Callable[[], AbstractContextManager[list[str]]] = _unnamed
     parallelism: int = 4
     ready_seconds: float = 600.0
 
@@ -191,6 +202,7 @@ class _Executor:
             self._changes[change.address, change.id if change.resource is None else None] = change
         self._objects = {(type, each.id): each for type, found in snapshot.objects.items() for each in found}
         self._ended: set[str] = set()
+        self._requests: dict[str, tuple[str, ...]] = {}
 
     # --- around the steps ---
 
@@ -270,7 +282,7 @@ class _Executor:
         intent = self._intend(step, change, order, memo, there)
         reply: Observed | None
         try:
-            reply = yield from _call(lambda: handler.create(replace(order, memo=memo)))
+            reply = yield from _call(self._noting(intent, lambda: handler.create(replace(order, memo=memo))))
         except Uncertain:
             reply = yield from self._look_for(intent, handler)
         except VendorError:
@@ -402,13 +414,25 @@ class _Executor:
     def _attempt(self, intent: Intent, call: Callable[[], T]) -> Work[T]:
         """Make the call of an intent; a plain refusal closes the intent, an unknown outcome leaves it open."""
         try:
-            return (yield from _call(call))
+            return (yield from _call(self._noting(intent, call)))
         except (Uncertain, Unreachable):
             raise
         except VendorError as error:
             if not isinstance(error, Gone) or intent.verb != Verb.DELETE.value:
                 self._close(intent, SettlementStatus.REFUSED)
             raise
+
+    def _noting(self, intent: Intent, call: Callable[[], T]) -> Callable[[], T]:
+        """The call, with the vendor's names of what it sends kept for the intent's end."""
+
+        def noting() -> T:
+            with self._tools.requests() as names:
+                try:
+                    return call()
+                finally:
+                    self._requests[intent.id] = tuple(names)
+
+        return noting
 
     def _look_for(self, intent: Intent, handler: Handler) -> Work[Observed | None]:
         """
@@ -455,8 +479,11 @@ class _Executor:
 
     def _close(self, intent: Intent, status: SettlementStatus, record: Record | None = None) -> None:
         now = self._tools.clock.now()
+        requests = self._requests.pop(intent.id, ())
         self._tools.journal.settle(
-            Settlement(intent=intent.id, status=status, at=now, address=intent.address, record=record)
+            Settlement(
+                intent=intent.id, status=status, at=now, address=intent.address, record=record, requests=requests
+            )
         )
 
     def _keep(self, address: Address, record: Record | None) -> None:

@@ -55,6 +55,12 @@ def open_workspace(
     return Workspace(project, catalog, environ, clock or SystemClock(), progress or Silent(), on_request=on_request)
 
 
+class _Noted(threading.local):
+    """Which requests this thread has sent, while somebody wants to know."""
+
+    names: list[str] | None = None
+
+
 class Workspace:
     """Each part is made when it is first asked for, and then kept."""
 
@@ -76,6 +82,7 @@ class Workspace:
         self.gate = Gate()
         self.stopping = False
         self._on_request = on_request
+        self._noted = _Noted()
         self._loaded: Loaded | None = None
         self._sessions: dict[str, Session] = {}
         self._transports: list[Transport] = []
@@ -256,7 +263,7 @@ class Workspace:
         provider = self.catalog.provider(vendor)
 
         def reach(base_url: str, safe: Sequence[SafeRequest]) -> Transport:
-            return self._reach(base_url, safe, provider.pace, provider.at_once)
+            return self._reach(base_url, safe, provider.pace, provider.at_once, provider.request_ids)
 
         return provider.connect(
             Connection(
@@ -275,6 +282,7 @@ class Workspace:
         safe: Sequence[SafeRequest],
         pace: Callable[[Mapping[str, str]], Pace | None] = lambda _headers: None,
         at_once: int = 4,
+        request_ids: Sequence[str] = (),
     ) -> Transport:
         transport = Transport(
             base_url,
@@ -287,12 +295,28 @@ class Workspace:
             deadline=self.project.deadline_minutes * 60,
             timeouts=self._timeouts(),
             at_once=min(self.project.parallelism, at_once),
-            on_request=self._on_request,
+            request_ids=request_ids,
+            on_request=self._tell,
         )
         for value in tuple(self._revealed):
             transport.hide(value)
         self._transports.append(transport)
         return transport
+
+    def _tell(self, exchange: Exchange) -> None:
+        if exchange.request_id is not None and self._noted.names is not None:
+            self._noted.names.append(exchange.request_id)
+        self._on_request(exchange)
+
+    @contextmanager
+    def requests(self) -> Iterator[list[str]]:
+        """The vendors' names of the requests that this thread sends meanwhile and that may change something."""
+        names: list[str] = []
+        self._noted.names = names
+        try:
+            yield names
+        finally:
+            self._noted.names = None
 
     def _timeouts(self) -> Timeouts:
         """A call that begins while the heartbeat is fresh is over before the lease; a folder's lock has no lease."""

@@ -207,7 +207,8 @@ class Provider(ABC):
 
     `settings` is the model of `vendors.<name>` in the project file; `safe` are all requests that change nothing,
     relative to the base URL, and `safe_elsewhere` those at the vendor's other hosts; `at_once` is how many requests may
-    be on their way to it at the same time, at most.
+    be on their way to it at the same time, at most; `request_ids` are the headers (lower-case) of its replies that
+    name the request in its own logs, the best first.
     """
 
     name: ClassVar[str]
@@ -217,6 +218,7 @@ class Provider(ABC):
     safe: ClassVar[tuple[SafeRequest, ...]]
     safe_elsewhere: ClassVar[tuple[SafeRequest, ...]] = ()
     at_once: ClassVar[int] = 64
+    request_ids: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def connect(self, connection: Connection) -> Session:

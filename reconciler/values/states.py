@@ -109,7 +109,8 @@ class Settlement:
     """
     The end of an intent. An intent without one is open: nobody knows whether its call took effect.
 
-    With DONE, `record` is the record from then on, and `None` says that the address has no record any more.
+    With DONE, `record` is the record from then on, and `None` says that the address has no record any more. `requests`
+    are the vendor's own names of the requests that were sent for it, as far as it gave any.
     """
 
     intent: str
@@ -117,3 +118,4 @@ class Settlement:
     at: datetime
     address: Address
     record: Record | None = None
+    requests: tuple[str, ...] = ()

@@ -24,6 +24,9 @@ class Adobe(Provider):
     safe_elsewhere = (TOKEN,)
     # No limit is published; an answer of 500 may mean too many calls at once (Platform troubleshooting; documented).
     at_once = 5
+    # Error bodies carry `request-id` (§10.1 of the reference); the header of that name is the usual one of the
+    # platform's gateway, and no page says so (inferred). A reply without it is remembered without a name.
+    request_ids = ("x-request-id",)
 
     def connect(self, connection: Connection) -> Session:
         """A session with one sandbox; sends nothing yet."""

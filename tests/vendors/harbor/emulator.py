@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -93,6 +94,7 @@ class Harbor(stage.Emulator):
         self._window = Window()
         self._tokens: dict[str, float] = {}
         self._issued = 0
+        self._answered = 0
         self.goods = dict(_GOODS)
         self._router: Router[Callable[[Request, Mapping[str, str]], Answer]] = Router()
         super().__init__(world)
@@ -147,7 +149,12 @@ class Harbor(stage.Emulator):
                 return Answer(status=status, raw=text.encode(), content_type="text/plain")
 
     def answer(self, request: Request) -> Answer:
-        """Do what a request asks."""
+        """Do what a request asks, and give it a name by which the harbor master finds it again."""
+        answer = self._answer(request)
+        self._answered += 1
+        return replace(answer, headers={**answer.headers, "X-Harbor-Request": f"hr-{self._answered}"})
+
+    def _answer(self, request: Request) -> Answer:
         path = self.path_names(request.path)[-1]
         try:
             match = self._router.find(request.method, path)

@@ -35,6 +35,7 @@ class Harbor(Provider):
     settings: ClassVar[type[VendorSettings]] = Settings
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
     safe: ClassVar[tuple[SafeRequest, ...]] = SAFE
+    request_ids: ClassVar[tuple[str, ...]] = ("x-harbor-request",)
 
     def connect(self, connection: Connection) -> Session:
         """A session; sends nothing yet."""
