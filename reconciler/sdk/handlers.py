@@ -15,7 +15,9 @@ from reconciler.sdk.http import Http, Pace, SafeRequest
 from reconciler.sdk.kinds import Kind
 from reconciler.values import (
     Address,
+    DeliveryRules,
     Document,
+    Expectation,
     FieldChange,
     Hold,
     Observed,
@@ -164,6 +166,43 @@ class Session(ABC):
     def runs(self, record: Record) -> Iterable[Run]:
         """Recent runs of the recorded object, newest first. By default the vendor reports none."""
         return ()
+
+    def expectations(self, record: Record, since: datetime, now: datetime) -> Iterable[Expectation]:
+        """
+        The deliveries of the recorded object that should exist, or are being made, from `since` until now.
+
+        Sends safe requests only, and gives the same names in every run. What the vendor leaves open is `None` or a
+        sentence in `unknown`, never a guess. By default nothing is delivered.
+        """
+        return ()
+
+    def access(self, expectation: Expectation) -> object | None:
+        """
+        How the vendor says that the place of an expectation is read: an `Access` of `deliveries`.
+
+        Its fields yield to what the project file says of the place. By default nothing, which leaves it to the
+        project and to the credentials of this machine.
+        """
+        return None
+
+    def manifested(self, expectation: Expectation, key: str, body: bytes) -> Expectation:
+        """
+        The expectation with what its manifest says; `key` is relative to the prefix.
+
+        Raises `ValueError` with a sentence when the manifest cannot be understood. By default a manifest says nothing.
+        """
+        return expectation
+
+    def contract(self, expectation: Expectation, rules: DeliveryRules) -> object | None:
+        """
+        What the vendor says of the content of every file: a `Contract` of `deliveries`.
+
+        `rules.options` may choose between its variants; raises `ValueError` with a sentence for a word that it does
+        not know. By default there is none, and only format, columns and counts of the expectation are checked.
+        """
+        if rules.options:
+            raise ValueError(f"`{next(iter(rules.options))}` means nothing to deliveries of this vendor")
+        return None
 
     def doctor(self) -> Iterable[Check]:
         """Whether credentials, clock and permissions are well. By default nothing is looked at."""
