@@ -31,6 +31,7 @@ from reconciler.operations.failures import Denied, Failure, Invalid, NotSafe, St
 from reconciler.operations.plan import make_plan
 from reconciler.operations.workspace import Workspace, open_workspace
 from reconciler.sdk import Catalog, Provider
+from reconciler.transport import Timeouts
 from reconciler.values import Action, Address, Change, Intent, Options, OutcomeStatus, Plan, Problem, Report, State
 
 CANARY = "canary-7c1e5a90-sings"
@@ -274,6 +275,8 @@ class World:
         self.vendors: Mapping[str, Stage] = {name: theatre.stage(name) for name in names}
         self.settings: dict[str, object] = {}
         """Further words of the project file."""
+        self.timeouts: Timeouts | None = None
+        """How long a call may take, in real seconds, where the usual is too long for a test."""
         self.environ = {"RECONCILER_SECRET_CANARY": CANARY}
         for stage in self.vendors.values():
             stage.begin({})
@@ -350,7 +353,9 @@ class World:
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:
         """The project as a command opens it."""
-        workspace = open_workspace(self.folder, environ=self.environ, catalog=catalog(), clock=Time(self.clock))
+        workspace = open_workspace(
+            self.folder, environ=self.environ, catalog=catalog(), clock=Time(self.clock), timeouts=self.timeouts
+        )
         try:
             yield workspace
         finally:

@@ -38,12 +38,14 @@ def open_workspace(
     clock: Clock | None = None,
     progress: Progress | None = None,
     on_request: Callable[[Exchange], None] = lambda _exchange: None,
+    timeouts: Timeouts | None = None,
 ) -> Workspace:
     """
     The project at `root` (a folder with a project file).
 
-    `on_request` is told of every sending, in the thread that made it, before anybody sees the answer. Opens no
-    connection. Raises `Invalid` when the project file is wrong.
+    `timeouts` bound the calls to vendors, where the usual ones are not wanted. `on_request` is told of every sending,
+    in the thread that made it, before anybody sees the answer. Opens no connection. Raises `Invalid` when the project
+    file is wrong.
     """
     catalog = catalog or installed()
     project, problems = load_project(root, environment, environ, catalog)
@@ -52,7 +54,15 @@ def open_workspace(
     for vendor, settings in project.vendors.items():
         if settings.settle_seconds is not None:
             catalog.settles_within(vendor, settings.settle_seconds)
-    return Workspace(project, catalog, environ, clock or SystemClock(), progress or Silent(), on_request=on_request)
+    return Workspace(
+        project,
+        catalog,
+        environ,
+        clock or SystemClock(),
+        progress or Silent(),
+        on_request=on_request,
+        timeouts=timeouts or Timeouts(),
+    )
 
 
 class _Noted(threading.local):
@@ -73,6 +83,7 @@ class Workspace:
         progress: Progress,
         *,
         on_request: Callable[[Exchange], None],
+        timeouts: Timeouts,
     ) -> None:
         self.project = project
         self.catalog = catalog
@@ -82,6 +93,7 @@ class Workspace:
         self.gate = Gate()
         self.stopping = False
         self._on_request = on_request
+        self._usual_timeouts = timeouts
         self._noted = _Noted()
         self._loaded: Loaded | None = None
         self._sessions: dict[str, Session] = {}
@@ -320,7 +332,7 @@ class Workspace:
 
     def _timeouts(self) -> Timeouts:
         """A call that begins while the heartbeat is fresh is over before the lease; a folder's lock has no lease."""
-        usual = Timeouts()
+        usual = self._usual_timeouts
         if self.project.state.url.startswith("file:"):
             return usual
         longest = request_deadline(self.project.state.lease_seconds)
