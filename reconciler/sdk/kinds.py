@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from reconciler.sdk.fields import (
@@ -27,7 +27,8 @@ class Kind:
     `spec` is the pydantic model of the manifest's `spec` (or a discriminated union of models) and carries the
     field markers. `natural_key` are paths whose equal values make two objects lookalikes. `name_field` is the
     spec key that is `metadata.name` when left out. `expand` turns a composite into its parts, which share its
-    name; a composite has no handler. `check` finds offline what a model cannot say, `together` what
+    name; a composite has no handler. `delivers` says that its objects leave files, so that a manifest may have
+    `delivery`, whose `options` may be as in `delivery_options`. `check` finds offline what a model cannot say, `together` what
     no manifest has wrong by itself: it is given all resources of the kind. `example` is a whole manifest.
     """
 
@@ -46,6 +47,8 @@ class Kind:
     settle_seconds: float = 30.0
     replacement_cost: str | None = None
     expand: Callable[[Resource], Iterable[Resource]] | None = None
+    delivers: bool = False
+    delivery_options: Mapping[str, tuple[str | bool, ...]] = field(default_factory=dict)
     check: Callable[[Resource], Iterable[Problem]] | None = None
     together: Callable[[Sequence[Resource]], Iterable[Problem]] | None = None
     example: str = ""

@@ -78,6 +78,10 @@ class Collection(Handler):
             row = self._listed(id)
         return None if row is None else self.observed(row, id)
 
+    def row(self, id: str) -> Row | None:
+        """The object as the API gives it, or `None` when there is none."""
+        return self._somehow(id)
+
     def create(self, order: Order) -> Observed:
         """One POST, never repeated: there is no idempotency key, and an S3 destination is a bucket and a role."""
         body = {"organization_id": self._client.organization, **self.body(order, self._revealing(order))}

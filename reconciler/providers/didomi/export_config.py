@@ -10,6 +10,7 @@ from pydantic import Field
 from reconciler.providers.didomi.collection import Collection, described, marked, revision
 from reconciler.providers.didomi.destination import Text, check_description
 from reconciler.providers.didomi.mapping import Row, value, write
+from reconciler.providers.didomi.settings import DELIVERY_OPTIONS
 from reconciler.sdk import Kind, NameOrId, Order, RefersTo, ServerDefault, Spec, Unordered
 from reconciler.values import Document, Identity, Observed, Problem, Resource, Secret, Severity, Value
 
@@ -132,6 +133,8 @@ EXPORT_CONFIG = Kind(
         "the first delivery of the new configuration comes 24 hours later, under another `export-id` in the paths of"
         " the files"
     ),
+    delivers=True,
+    delivery_options=DELIVERY_OPTIONS,
     check=_check,
     example="""\
 apiVersion: didomi.reconciler/v1

@@ -11,6 +11,7 @@ from reconciler.providers.didomi.client import Client
 from reconciler.providers.didomi.collection import Collection, described, revision
 from reconciler.providers.didomi.destination import AccountId, Text, check_account, computed
 from reconciler.providers.didomi.mapping import Row, read, write
+from reconciler.providers.didomi.settings import DELIVERY_OPTIONS
 from reconciler.sdk import Immutable, Kind, Order, SecretReference, ServerDefault, Spec, Unordered
 from reconciler.values import Identity, Observed, Problem, Resource, Secret, Severity
 
@@ -156,6 +157,8 @@ INTEGRATION = Kind(
         "the first delivery of the new integration comes 24 hours later, under another `export-id` in the paths of the"
         " files, and with a new bucket and role (S3)"
     ),
+    delivers=True,
+    delivery_options=DELIVERY_OPTIONS,
     check=_check,
     example="""\
 apiVersion: didomi.reconciler/v1

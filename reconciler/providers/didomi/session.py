@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from reconciler.providers.didomi.client import Client
+from reconciler.providers.didomi.collection import Collection
 from reconciler.providers.didomi.destination import Destinations, instant
 from reconciler.providers.didomi.export_config import ExportConfigs
 from reconciler.providers.didomi.integration import Integrations
 from reconciler.providers.didomi.mapping import Row
 from reconciler.providers.didomi.preflight import preflight, read_features, read_quotas
-from reconciler.providers.didomi.settings import Settings
+from reconciler.providers.didomi.settings import LOGS, Settings
 from reconciler.sdk import Check, Connection, CredentialsRefused, Handler, Run, Session, VendorError
-from reconciler.values import Plan, Problem, Record, Snapshot
+from reconciler.values import DeliveryRules, Expectation, Plan, Problem, Record, Snapshot
 
-# Shown without `/v1` in one place (Didomi, Batch export: Logs) while all routes are said to live below it.
-_LOGS = {"ExportConfig": "/exports/logs", "Integration": "/marketplace/exports/logs"}
+if TYPE_CHECKING:
+    from reconciler.providers.didomi.deliveries import Deliveries
 
 _STATUSES = frozenset({"pending", "completed", "failed"})
 
@@ -30,11 +34,13 @@ class DidomiSession(Session):
     def __init__(self, connection: Connection) -> None:
         assert isinstance(connection.settings, Settings), "the settings are of this provider's model"
         self._client = Client(connection.settings, connection.http, connection.reveal, connection.now)
-        self._handlers: dict[str, Handler] = {
+        collections: dict[str, Collection] = {
             "Destination": Destinations(self._client),
             "ExportConfig": ExportConfigs(self._client),
             "Integration": Integrations(self._client, connection.settings.gcp_fields_in),
         }
+        self._handlers: dict[str, Handler] = {**collections}
+        self._collections = collections
 
     @property
     def scope(self) -> str:
@@ -56,13 +62,32 @@ class DidomiSession(Session):
         `pending` is running, `completed` delivered, `failed` says why (Didomi, Batch export: Logs; documented). Order,
         times and paging are not documented.
         """
-        route = _LOGS.get(record.address.kind)
+        route = LOGS.get(record.address.kind)
         if route is None or record.id is None:
             return ()
         query = [("export_id", record.id), ("organization_id", self._client.organization)]
         rows = [row for row in self._client.page(route, query) if row.get("export_id", record.id) == record.id]
         newest_first = sorted(rows, key=lambda row: str(row.get("created_at") or ""), reverse=True)
         return tuple(_run(row) for row in newest_first)
+
+    @cached_property
+    def _deliveries(self) -> Deliveries:
+        # Only `verify` pays for the room that reads files.
+        from reconciler.providers.didomi.deliveries import Deliveries  # noqa: PLC0415
+
+        return Deliveries(self._client, self._collections)
+
+    def expectations(self, record: Record, since: datetime, now: datetime) -> Iterable[Expectation]:
+        """One partition of each day and destination. Destinations deliver nothing by themselves."""
+        return self._deliveries.expectations(record, since, now)
+
+    def access(self, expectation: Expectation) -> object | None:
+        """The role of a bucket that Didomi owns."""
+        return self._deliveries.access(expectation)
+
+    def contract(self, expectation: Expectation, rules: DeliveryRules) -> object | None:
+        """Didomi's export record."""
+        return self._deliveries.contract(expectation, rules)
 
     def doctor(self) -> Iterable[Check]:
         """The session, the clock, the organization, its products and quotas, and the export routes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +11,17 @@ from reconciler.sdk import SecretReference, Spec, VendorSettings
 
 BASE_URL = "https://api.didomi.io/v1"
 """For calls between servers (Didomi, API introduction; documented). No regional hosts are documented."""
+
+# Shown without `/v1` in one place (Didomi, Batch export: Logs) while all routes are said to live below it.
+LOGS: Mapping[str, str] = {"ExportConfig": "/exports/logs", "Integration": "/marketplace/exports/logs"}
+"""The run log of each kind that delivers."""
+
+DELIVERY_OPTIONS: Mapping[str, tuple[str | bool, ...]] = {
+    "guests": (False, True),
+    "oneRecordPerUser": ("ignore", "information", "warning", "error"),
+    "strict": (False, True),
+}
+"""What a manifest's `delivery.options` may choose of the record contract: see `contract.export_contract`."""
 
 
 class Credentials(Spec):
