@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -21,6 +22,40 @@ PATIENCE = 1.0
 """Seconds after which a phase is worth a word."""
 
 
+EVERY = 10.0
+"""Seconds between two lines about one step, where lines cannot be written over."""
+
+
+class _Pace:
+    """How far steps that are made in parts have come, how fast, and how long it will take; a line now and then."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._began: dict[str, tuple[float, int]] = {}
+        self._said: dict[str, float] = {}
+
+    def line(self, step: Step, done: int, total: int) -> str | None:
+        """A line about the step, if it is time for one; the rate counts from the first that was told of it."""
+        now = time.monotonic()
+        began, first = self._began.setdefault(step.name, (now, done))
+        last = self._said.setdefault(step.name, began)
+        if now - last < self._every or (self._every and done >= total):
+            return None
+        self._said[step.name] = now
+        text = f"{step.name}: {done:,} of {total:,}"
+        rate = (done - first) / (now - began) if now > began else 0.0
+        if rate <= 0:
+            return text
+        return f"{text}, {rate:,.0f} a second, {_length((total - done) / rate)} left"
+
+
+def _length(seconds: float) -> str:
+    """A time that is left, as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 class Speaking(Protocol):
     """A progress that is used as a context."""
 
@@ -31,6 +66,7 @@ class Speaking(Protocol):
     def phase(self, text: str) -> None: ...
     def planned(self, total: int) -> None: ...
     def started(self, step: Step) -> None: ...
+    def moved(self, step: Step, done: int, total: int) -> None: ...
     def ended(self, outcome: Outcome) -> None: ...
     def pause(self) -> None: ...
 
@@ -49,6 +85,7 @@ class _Plain:
         self._total = 0
         self._done = 0
         self._timer: threading.Timer | None = None
+        self._pace = _Pace(EVERY)
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +113,11 @@ class _Plain:
     def started(self, step: Step) -> None:
         pass
 
+    def moved(self, step: Step, done: int, total: int) -> None:
+        line = self._pace.line(step, done, total)
+        if line is not None:
+            click.echo(line, err=True)
+
     def ended(self, outcome: Outcome) -> None:
         self._done += 1
         click.echo(f"[{self._done}/{self._total}] {render_outcome(outcome)}", err=True)
@@ -89,6 +131,8 @@ class _Moving:
         self._timer: threading.Timer | None = None
         self._task: TaskID | None = None
         self._under_way: dict[str, None] = {}
+        self._pace = _Pace(0.0)
+        self._come: dict[str, str] = {}
 
     @staticmethod
     def _line(*, bar: bool) -> Progress:
@@ -141,8 +185,15 @@ class _Moving:
         self._under_way[step.name] = None
         self._show()
 
+    def moved(self, step: Step, done: int, total: int) -> None:
+        line = self._pace.line(step, done, total)
+        if line is not None:
+            self._come[step.name] = line
+            self._show()
+
     def ended(self, outcome: Outcome) -> None:
         self._under_way.pop(outcome.step.name, None)
+        self._come.pop(outcome.step.name, None)
         if self._moving is not None and self._task is not None:
             self._moving.advance(self._task)
             self._moving.console.print(render_outcome(outcome), markup=False, soft_wrap=True)
@@ -150,4 +201,5 @@ class _Moving:
 
     def _show(self) -> None:
         if self._moving is not None and self._task is not None:
-            self._moving.update(self._task, description=plain(next(iter(self._under_way), "")))
+            first = next(iter(self._come.values()), None) or next(iter(self._under_way), "")
+            self._moving.update(self._task, description=plain(first))

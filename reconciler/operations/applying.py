@@ -16,13 +16,16 @@ from datetime import timedelta
 from typing import Protocol, TypeVar, assert_never, cast
 
 from reconciler.engine.diff import differences, has_unknown
-from reconciler.engine.records import resolve, with_reply
+from reconciler.engine.records import made, resolve, with_reply
 from reconciler.engine.recovery import may_be, natural_key, traces
 from reconciler.engine.scheduler import Schedule, steps
 from reconciler.engine.steps import intent_of, record_after, record_of
 from reconciler.operations.clock import Clock, Stopped
 from reconciler.operations.progress import Progress
 from reconciler.sdk import (
+    Batch,
+    Batches,
+    BatchHandler,
     BlockedByVendor,
     Catalog,
     CredentialsRefused,
@@ -263,6 +266,8 @@ class _Executor:
 
     def _make(self, step: Step, change: Change) -> Work[Outcome]:
         handler = self._handler(step.address)
+        if isinstance(handler, BatchHandler):
+            return (yield from self._in_parts(step, change, handler))
         reply, applied = yield from self._create(step, change, handler)
         if reply is None:
             _log.debug("%s: the lost call had no effect and is made once more", step.name)
@@ -313,6 +318,59 @@ class _Executor:
         if step.verb is Verb.CREATE and change.id is not None:
             yield from _call(lambda: handler.test(observed.id))
         return Outcome(step=step, status=OutcomeStatus.DONE, id=observed.id, outputs=observed.outputs)
+
+    def _in_parts(self, step: Step, change: Change, handler: BatchHandler) -> Work[Outcome]:
+        """A job in parts: the intent of each is durable before it is sent, its end says how far the job has come."""
+        assert change.resource is not None
+        order = self._order(step, change, self._tools.draw())
+        job = yield from _call(lambda: handler.begin(order))
+        try:
+            before = self._carried.records.get(step.address)
+            scope = self._tools.session(step.address.vendor).scope
+            record = made(
+                change.resource, order.attributes, id=job.id, scope=scope, at=self._tools.clock.now(), before=before
+            )
+            record = replace(record, memo=job.memo)
+            self._keep(step.address, record)
+            self._tools.progress.moved(step, job.done, job.total)
+            while (part := (yield from _call(job.next))) is not None:
+                record = yield from self._part(step, job, part, record)
+            observed = yield from _call(job.finish)
+        finally:
+            job.close()
+        record = replace(record, memo=observed.memo, outputs=observed.outputs, touched=self._tools.clock.now())
+        self._keep(step.address, record)
+        return Outcome(step=step, status=OutcomeStatus.DONE, id=observed.id, outputs=observed.outputs)
+
+    def _part(self, step: Step, job: Batches, part: Batch, record: Record) -> Work[Record]:
+        """The record once the part has been sent. Raises what the part's end says, `Stopped` when it was cut short."""
+        tools = self._tools
+        if tools.stopping():
+            raise Stopped
+        # To recovery it is a change of what the record names: the part may have arrived, and is sent again.
+        intent = Intent(
+            id=tools.draw(),
+            run=self._run,
+            address=step.address,
+            verb=Verb.UPDATE.value,
+            scope=record.scope,
+            at=tools.clock.now(),
+            target=job.id,
+            memo=part.memo,
+        )
+        tools.journal.intend(intent)
+        sent = yield from _call(self._noting(intent, lambda: job.send(part, tools.stopping)))
+        record = replace(record, memo=sent.memo, touched=tools.clock.now())
+        if sent.interrupted or isinstance(sent.error, Uncertain):
+            self._keep(step.address, record)
+        else:
+            self._done(intent, record)
+        tools.progress.moved(step, sent.done, job.total)
+        if sent.error is not None:
+            raise sent.error
+        if sent.interrupted:
+            raise Stopped
+        return record
 
     def _update(self, step: Step, change: Change) -> Work[Outcome]:
         order = self._order(step, change, self._tools.draw())

@@ -22,6 +22,10 @@ class Progress(Protocol):
         """A step begins."""
         ...
 
+    def moved(self, step: Step, done: int, total: int) -> None:
+        """A step that is made in parts has come so far."""
+        ...
+
     def ended(self, outcome: Outcome) -> None:
         """A step has ended."""
         ...
@@ -37,6 +41,9 @@ class Silent:
         """Nothing."""
 
     def started(self, step: Step) -> None:
+        """Nothing."""
+
+    def moved(self, step: Step, done: int, total: int) -> None:
         """Nothing."""
 
     def ended(self, outcome: Outcome) -> None:

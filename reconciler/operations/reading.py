@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from reconciler.engine.recovery import CREATING, recover, traces
 from reconciler.operations.clock import Clock
+from reconciler.operations.failures import Invalid
 from reconciler.operations.progress import Progress
 from reconciler.operations.vendors import failure_of
 from reconciler.sdk import (
@@ -62,7 +63,8 @@ class Reader:
         """
         One snapshot of every type that is wanted, recorded, intended, or may point at one of these.
 
-        Raises `Denied` when a vendor does not accept the credentials and `Failure` when one cannot be reached.
+        Raises `Denied` when a vendor does not accept the credentials, `Failure` when one cannot be reached, and
+        `Invalid` when what a manifest names is not what it says.
         """
         records = state.records if state is not None else {}
         types = self._types(desired, records, intents)
@@ -223,6 +225,7 @@ class Reader:
         holds = dict(snapshot.holds)
         resolved: dict[Address, Document] = {}
         problems: list[Problem] = []
+        invalid: list[Problem] = []
         unreadable = dict(snapshot.unreadable)
         for address, found in zip(addresses, pool.map(_guarded(look), addresses), strict=True):
             if isinstance(found, VendorError):
@@ -235,6 +238,9 @@ class Reader:
             if found.attributes is not None:
                 resolved[address] = found.attributes
             problems.extend(found.problems)
+            invalid.extend(found.invalid)
+        if invalid:
+            raise Invalid("what the manifests name is not what they say; nothing was sent", invalid)
         objects: dict[str, list[Observed]] = {type: [] for type in snapshot.objects}
         for (type, _), each in by_id.items():
             objects[type].append(each)

@@ -22,4 +22,10 @@ class Validated:
 def validate(workspace: Workspace, paths: Sequence[Path] | None = None) -> Validated:
     """Load the manifests under the paths (by default the project's) and say all that is wrong. Opens no connection."""
     loaded = workspace.read(paths)
-    return Validated(files=loaded.files, resources=len(loaded.desired.resources), problems=loaded.problems)
+    named = (
+        loaded.fill(problem)
+        for resource in loaded.desired.resources.values()
+        if (look := workspace.catalog.kind(resource.address.type).files) is not None
+        for problem in look(resource, workspace.project.root)
+    )
+    return Validated(files=loaded.files, resources=len(loaded.desired.resources), problems=(*loaded.problems, *named))

@@ -285,6 +285,7 @@ class Workspace:
                 reveal=self._reveal_credential,
                 now=self.clock.now,
                 sleep=self.clock.sleep,
+                root=self.project.root,
             )
         )
 

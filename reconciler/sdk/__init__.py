@@ -34,12 +34,16 @@ from reconciler.sdk.fields import (
 )
 from reconciler.sdk.handlers import (
     Assessment,
+    Batch,
+    Batches,
+    BatchHandler,
     Check,
     Connection,
     Handler,
     Order,
     Provider,
     Run,
+    Sent,
     Session,
     VendorSettings,
 )
@@ -50,6 +54,9 @@ from reconciler.sdk.ownership import owned, split_mark, write_mark
 __all__ = [
     "Assessment",
     "BaseUrl",
+    "Batch",
+    "BatchHandler",
+    "Batches",
     "BlockedByVendor",
     "Catalog",
     "Check",
@@ -75,6 +82,7 @@ __all__ = [
     "SafeRequest",
     "SecretReference",
     "Sensitive",
+    "Sent",
     "ServerDefault",
     "Session",
     "Spec",

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import field_validator
 
+from reconciler.sdk.errors import VendorError
 from reconciler.sdk.fields import Spec, travels_in_private
 from reconciler.sdk.http import Http, Pace, SafeRequest
 from reconciler.sdk.kinds import Kind
@@ -60,7 +62,8 @@ class Assessment:
     What extra readings at plan time say about one wanted resource.
 
     `observed` replaces the object as listed (with a taint, an output, …); `hold` keeps the engine from acting;
-    `problems` refuse the plan. `attributes` replace what the owner wrote: the same with what only the vendor knows
+    `problems` refuse the plan. `invalid` are those of the manifest itself, found by looking at what it names: with one
+    of them there is no plan. `attributes` replace what the owner wrote: the same with what only the vendor knows
     filled in (a name as the id that bears it, `all` as a list), references and secrets left as they are.
     """
 
@@ -68,6 +71,7 @@ class Assessment:
     attributes: Document | None = None
     hold: Hold | None = None
     problems: tuple[Problem, ...] = ()
+    invalid: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,82 @@ class Handler(ABC):
         """Whatever the vendor can test on a new object before an old one goes. Raises `Refused`. By default nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """
+    One part of a job, read and not yet sent.
+
+    `memo` is what is written down before it is sent: enough to tell afterwards which part it was, and nothing of what
+    it holds. `content` is the handler's own.
+    """
+
+    memo: Document
+    content: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """
+    How the sending of one part ended.
+
+    `memo` is what is remembered of the whole job from now on, `done` how much of it is behind us. `error` says why the
+    job cannot go on; one that is `Uncertain`, or `interrupted`, leaves open whether some of the part took effect.
+    """
+
+    memo: Document
+    done: int
+    error: VendorError | None = None
+    interrupted: bool = False
+
+
+class Batches(ABC):
+    """
+    One job under way, part by part. `id` is what the record calls it, `memo` what is remembered of it so far.
+
+    `next` reads the next part, `None` at the end; parts that earlier runs have finished are not given again. `send`
+    sends a part, which may be repeated without harm; it looks at `stopping` between two requests. `finish` is called
+    after the last part and gives what the record keeps; it raises when the job did not reach its end after all.
+    """
+
+    id: str
+    memo: Document
+    done: int
+    total: int
+
+    @abstractmethod
+    def next(self) -> Batch | None:
+        """The next part."""
+
+    @abstractmethod
+    def send(self, batch: Batch, stopping: Callable[[], bool]) -> Sent:
+        """Send it. Raises nothing of the vendor's: what went wrong is in the result."""
+
+    @abstractmethod
+    def finish(self) -> Observed:
+        """The finished job."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and threads, finished or not."""
+
+
+class BatchHandler(Handler):
+    """
+    The verbs of a job that is too large for one request: it is sent in parts, each of which may be repeated.
+
+    The intent of a part is durable before the part is sent, and the record says which parts are behind us, so that a
+    killed run is taken up where it ended. The vendor keeps no object of such a job.
+    """
+
+    @abstractmethod
+    def begin(self, order: Order) -> Batches:
+        """The job, from where the record in `order` says that it ended. Sends safe requests only."""
+
+    def create(self, order: Order) -> Observed:
+        """Never asked: a job of this kind is sent in parts."""
+        raise AssertionError(f"{order.address.type} is sent in parts")
+
+
 class Session(ABC):
     """One vendor, connected with one set of settings; sends nothing before the first verb."""
 
@@ -215,7 +295,7 @@ class Connection:
     What a provider is given to connect: validated settings, its HTTP client, secrets, and the clock.
 
     `http` speaks to the base URL of the settings; `elsewhere` gives the same client for another host of the vendor (one
-    that issues tokens, say), where the provider's `safe_elsewhere` counts.
+    that issues tokens, say), where the provider's `safe_elsewhere` counts. `root` is the project's folder.
     """
 
     settings: VendorSettings
@@ -224,6 +304,7 @@ class Connection:
     reveal: Callable[[Secret], str]
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
+    root: Path = Path()
 
 
 class VendorSettings(Spec):

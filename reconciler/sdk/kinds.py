@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, assert_never
 
 from reconciler.sdk.fields import (
@@ -29,7 +30,9 @@ class Kind:
     spec key that is `metadata.name` when left out. `expand` turns a composite into its parts, which share its
     name; a composite has no handler. `delivers` says that its objects leave files, so that a manifest may have
     `delivery`, whose `options` may be as in `delivery_options`. `check` finds offline what a model cannot say, `together` what
-    no manifest has wrong by itself: it is given all resources of the kind. `example` is a whole manifest.
+    no manifest has wrong by itself: it is given all resources of the kind. `files` finds what is wrong with files of
+    this machine that a manifest names, given the project's folder. `in_parts` says that its handler is a
+    `BatchHandler`. `example` is a whole manifest.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Kind:
     delivery_options: Mapping[str, tuple[str | bool, ...]] = field(default_factory=dict)
     check: Callable[[Resource], Iterable[Problem]] | None = None
     together: Callable[[Sequence[Resource]], Iterable[Problem]] | None = None
+    files: Callable[[Resource, Path], Iterable[Problem]] | None = None
+    in_parts: bool = False
     example: str = ""
 
     def traits(self, vendor: str) -> Traits:
