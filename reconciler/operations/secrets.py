@@ -10,7 +10,6 @@ from reconciler.engine.shape import secrets
 from reconciler.operations.rotation import AT_ONCE
 from reconciler.operations.secret_places import FINGERPRINT_KEY, references_of
 from reconciler.operations.workspace import Workspace
-from reconciler.sdk import VendorSettings
 from reconciler.secrets import SecretUnavailable
 from reconciler.specs import secret_of
 from reconciler.values import Secret, dotted
@@ -67,17 +66,20 @@ def check_secrets(workspace: Workspace) -> tuple[Checked, ...]:
 def _references(workspace: Workspace) -> Iterator[tuple[str, Secret, bool]]:
     """(where it is used, the reference, whether the project file makes it)."""
     for vendor, settings in sorted(workspace.project.vendors.items()):
-        for path, secret in _credentials(settings):
+        for path, secret in _within(settings.model_dump(by_alias=True)):
             yield f"vendors.{vendor}.{path}", secret, True
     for path, secret in references_of(workspace.project.secret_places).items():
         yield path, secret, True
+    for position, each in enumerate(workspace.project.deliveries):
+        for path, secret in _within(each.model_dump(by_alias=True)):
+            yield f"deliveries[{position}].{path}", secret, True
     for address, resource in sorted(workspace.load().desired.resources.items()):
         for place, secret in secrets(resource.attributes):
             yield f"{address} spec.{dotted(place)}", secret, False
 
 
-def _credentials(settings: VendorSettings) -> Iterator[tuple[str, Secret]]:
-    """Every reference within a vendor's settings."""
+def _within(settings: object) -> Iterator[tuple[str, Secret]]:
+    """Every reference within settings of the project file."""
 
     def walk(value: object, path: tuple[str, ...]) -> Iterator[tuple[str, Secret]]:
         if not isinstance(value, Mapping):
@@ -90,4 +92,4 @@ def _credentials(settings: VendorSettings) -> Iterator[tuple[str, Secret]]:
         for key, each in written.items():
             yield from walk(each, (*path, key))
 
-    yield from walk(settings.model_dump(by_alias=True), ())
+    yield from walk(settings, ())

@@ -222,6 +222,10 @@ class Workspace:
         """The value of a secret that the project file itself names: it may name any place."""
         return self._resolver.reveal_for(secret)
 
+    def credential(self, secret: Secret) -> str:
+        """The value of a secret by which the project file reads deliveries, hidden like any other."""
+        return self._reveal_credential(secret)
+
     def _hide(self, value: str) -> None:
         self._revealed.add(value)
         for transport in tuple(self._transports):

@@ -4,6 +4,9 @@ YAML files to `Desired`: the project file, the manifests with their values and o
 Nothing here opens a connection or knows a vendor: kinds come from a catalog, and no other room reads YAML.
 """
 
+from reconciler.specs.delivery import DeliveryBlock
+from reconciler.specs.delivery_settings import SETTINGS_OF, DeliveryPlaceFile
+from reconciler.specs.durations import duration
 from reconciler.specs.kinds import secret_of
 from reconciler.specs.loader import Loaded, load
 from reconciler.specs.project import (
@@ -23,12 +26,16 @@ from reconciler.specs.sources import Sources, excerpt
 __all__ = [
     "DEFAULT_ENVIRONMENT",
     "PROJECT_FILE",
+    "SETTINGS_OF",
+    "DeliveryBlock",
+    "DeliveryPlaceFile",
     "Limits",
     "Loaded",
     "Project",
     "SecretPolicy",
     "SecretsFile",
     "Sources",
+    "duration",
     "environments",
     "excerpt",
     "find_project",

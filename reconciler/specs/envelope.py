@@ -1,4 +1,4 @@
-"""What stands around the `spec` of every manifest: version, kind, metadata and lifecycle."""
+"""What stands around the `spec` of every manifest: version, kind, metadata, lifecycle and delivery."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from reconciler.sdk import Catalog
+from reconciler.specs.delivery import read_delivery
 from reconciler.specs.tree import Node
 from reconciler.specs.words import did_you_mean, listed, near_miss, shown
-from reconciler.values import Address, Lifecycle, OnRemoval, Path, ReplaceOrder
+from reconciler.values import Address, DeliveryRules, Lifecycle, OnRemoval, Path, ReplaceOrder
 from reconciler.values.address import is_name
 
-KEYS: Final = ("apiVersion", "kind", "metadata", "lifecycle", "spec")
+KEYS: Final = ("apiVersion", "kind", "metadata", "lifecycle", "delivery", "spec")
 METADATA_KEYS: Final = ("name", "labels")
 LIFECYCLE_KEYS: Final = ("preventDestroy", "ignoreChanges", "onRemoval", "createAnyway", "replace")
 VERSION: Final = "v1"
@@ -44,6 +45,7 @@ class Envelope:
     name: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
+    delivery: DeliveryRules | None = None
     spec: dict[str, Node] | None = None
     faults: list[Fault] = field(default_factory=list)
 
@@ -89,6 +91,8 @@ class Opener:
             result.labels = _labels(metadata, say)
         if "lifecycle" in data:
             result.lifecycle = self._lifecycle(data, result.type, say)
+        if "delivery" in data:
+            result.delivery = self._delivery(data, result.type, say)
         result.spec = _part(data, "spec", say)
         return result
 
@@ -134,6 +138,18 @@ class Opener:
             message = f"`{shown(version)}` is no version of a vendor's manifests"
             say(Fault(code="unknown-vendor", message=message, path=("apiVersion",), help=help))
         return ""
+
+    def _delivery(self, data: dict[str, Node], type: str, say: Callable[[Fault], None]) -> DeliveryRules | None:
+        written = _part(data, "delivery", say)
+        if written is None:
+            return None
+        vendor, _, name = type.partition("/")
+
+        def complain(code: str, message: str, path: Path, help: str | None) -> None:
+            at_key = code in ("unknown-key", "no-deliveries")
+            say(Fault(code=code, message=message, path=("delivery", *path), help=help, at_key=at_key))
+
+        return read_delivery(written, self.catalog.kinds(vendor)[name] if type else None, type, complain)
 
     def _lifecycle(self, data: dict[str, Node], type: str, say: Callable[[Fault], None]) -> Lifecycle:
         written = _part(data, "lifecycle", say)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.sdk import Catalog
+from reconciler.specs.delivery import DeliveryBlock
 from reconciler.specs.manifests import Manifests
 from reconciler.specs.place import Place
 from reconciler.specs.project import Project
@@ -20,7 +21,8 @@ class Loaded:
     What the manifests say.
 
     `desired` holds the resources in which nothing is wrong, composites as their parts; `problems` is in the order of
-    the files; `files` counts those that were read. `sources` gives the lines that problems point at.
+    the files; `files` counts those that were read. `sources` gives the lines that problems point at. `deliveries` is
+    what the manifests say of the files that their objects leave.
     """
 
     desired: Desired
@@ -28,6 +30,7 @@ class Loaded:
     files: int
     sources: Sources
     places: Mapping[Address, Place]
+    deliveries: Mapping[Address, DeliveryBlock] = field(default_factory=dict)
 
     def locate(self, address: Address, path: Path = ()) -> Mark | None:
         """
@@ -64,6 +67,7 @@ def load(project: Project, catalog: Catalog, paths: Sequence[str | pathlib.Path]
         files=manifests.files,
         sources=Sources(project.root, problems, manifests.secret_keys()),
         places=manifests.places,
+        deliveries=manifests.deliveries,
     )
 
 

@@ -17,6 +17,7 @@ from reconciler.specs.connections import (
     same_object,
     unknown_reference,
 )
+from reconciler.specs.delivery import DeliveryBlock
 from reconciler.specs.envelope import Envelope, Opener
 from reconciler.specs.files import find, read_bytes
 from reconciler.specs.kinds import Frozen, ReadyKind
@@ -49,6 +50,7 @@ class Manifests:
         self.problems: list[Problem] = []
         self.places: dict[Address, Place] = {}
         self.resources: dict[Address, Resource] = {}
+        self.deliveries: dict[Address, DeliveryBlock] = {}
         self._opener = Opener(catalog)
         self._kinds: dict[str, ReadyKind] = {}
         self._overlays = Overlays()
@@ -131,7 +133,7 @@ class Manifests:
             return data
         substitute = Substitution(self.project.values)
         result = dict(data)
-        for key in ("lifecycle", "spec"):
+        for key in ("lifecycle", "delivery", "spec"):
             if key in data:
                 result[key] = substitute(data[key], (key,))
         metadata = data.get("metadata")
@@ -183,6 +185,12 @@ class Manifests:
             if ready.kind.expand is not None:
                 self._perhaps.add(address.name)
             return
+        if envelope.delivery is not None:
+            self.deliveries[address] = DeliveryBlock(
+                rules=envelope.delivery,
+                mark=place.mark(("delivery",)),
+                marks={"contract": place.mark(("delivery", "contract"))},
+            )
         self._keep(
             Resource(
                 address=address,
@@ -212,6 +220,8 @@ class Manifests:
                 if target not in known
             ]
             self.resources[part.address] = part
+            if resource.address in self.deliveries and self._ready(part.address.type).kind.delivers:
+                self.deliveries[part.address] = self.deliveries[resource.address]
             part_kind = self._ready(part.address.type)
             if part_kind.kind.check is not None:
                 self._say_all(part_kind.kind.check(part))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reconciler.sdk import Catalog, VendorSettings
+from reconciler.specs.delivery_settings import DeliveryPlaceFile
 from reconciler.specs.merge import merged
 from reconciler.specs.project_file import ENVIRONMENT_KEYS, ProjectFile, StateFile
 from reconciler.specs.reader import MAX_BYTES, read
@@ -91,6 +92,7 @@ class Project:
     secret_places: SecretsFile = SecretsFile()
     values: Mapping[str, str | bool | int | float] = field(default_factory=dict)
     overlays: tuple[str, ...] = ()
+    deliveries: tuple[DeliveryPlaceFile, ...] = ()
     parallelism: int = 4
     deadline_minutes: float = 30.0
     reserved: frozenset[str] = frozenset({PROJECT_FILE})
@@ -225,6 +227,7 @@ class _Reader:
             secret_places=file.secrets,
             values=file.values,
             overlays=tuple(file.overlays),
+            deliveries=tuple(file.deliveries),
             parallelism=file.parallelism,
             deadline_minutes=file.deadline,
             reserved=frozenset({PROJECT_FILE}) | self._overlays(),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from reconciler.specs.delivery_settings import DeliveryPlaceFile
 from reconciler.specs.secret_settings import SecretsFile
 from reconciler.values.address import is_name
 
@@ -74,6 +75,9 @@ class EnvironmentFile(_Model):
     vendors: Annotated[dict[str, dict[str, object]], Field(description="settings by vendor")] = {}
     limits: LimitsFile = LimitsFile()
     secrets: SecretsFile = SecretsFile()
+    deliveries: Annotated[
+        list[DeliveryPlaceFile], Field(description="how delivered files are read; the first entry that fits counts")
+    ] = []
     parallelism: Annotated[int, Field(ge=1, le=64, description="requests under way at once")] = 4
     deadline: Annotated[float, Field(gt=0, description="minutes after which a run gives up waiting")] = 30.0
     values: Annotated[dict[str, Scalar], Field(description="what manifests may use as `{var: name}`")] = {}

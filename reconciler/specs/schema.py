@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from reconciler.sdk import Catalog, Kind
+from reconciler.specs.delivery import delivery_schema
 from reconciler.specs.envelope import VERSION
 from reconciler.specs.reader import read
 from reconciler.values import OnRemoval, ReplaceOrder
@@ -41,6 +42,7 @@ def json_schema(catalog: Catalog) -> Schema:
         "variable": _VARIABLE,
         "metadata": _metadata(),
         "lifecycle": _lifecycle(list(OnRemoval)),
+        "delivery": delivery_schema(_or_variable),
     }
     branches: list[Schema] = []
     versions: list[str] = []
@@ -67,6 +69,7 @@ def json_schema(catalog: Catalog) -> Schema:
             "kind": {"description": "What the manifest describes", "enum": kinds},
             "metadata": {"$ref": "#/$defs/metadata"},
             "lifecycle": {"$ref": "#/$defs/lifecycle"},
+            "delivery": {"$ref": "#/$defs/delivery"},
             "spec": {"type": "object", "description": "The object in the vendor's own words"},
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
