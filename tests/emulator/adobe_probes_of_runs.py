@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 from adobe_probes import switch
-from adobe_stage import DAY, FORM, HOUR, LOCATION, Stage, once
+from adobe_stage import DAY, FORM, HOUR, LOCATION, NOW, Stage, once
 
 from reconciler.emulator import FolderDrop, JsonObject
 
@@ -160,3 +160,54 @@ def _(stage: Stage) -> object:
     early = len(names(stage))
     stage.emulator.advance(7 * DAY)
     return [early, len(names(stage))]
+
+
+@switch("run_lag", {"0": 0, "90": 90})
+def _(stage: Stage) -> object:
+    return ran(stage)["metrics"]["durationSummary"]["startedAtUTC"] // 1000 - NOW - HOUR
+
+
+@switch(
+    "folder_time",
+    {"scheduled": "exportTime=202601050900", "begun": "exportTime=202601050901", "ended": "exportTime=202601050906"},
+    run_lag="90",
+)
+def _(stage: Stage) -> object:
+    ran(stage)
+    (folder,) = {path.parent.name for path in root(stage).rglob("part-*")}
+    return folder
+
+
+@switch("files_seen", {"whole": [0, 2], "growing": [1, 2]})
+def _(stage: Stage) -> object:
+    run = ran(stage, HOUR)
+    early = len(names(stage))
+    stage.emulator.advance(300)
+    assert status(stage.runs(run["flowId"])[0]) == "success"
+    return [early, len(names(stage))]
+
+
+@switch("failed_files", {"none": 0, "some": 1}, runs="failed")
+def _(stage: Stage) -> object:
+    assert status(ran(stage)) == "failed"
+    return len(names(stage))
+
+
+@switch("success_marker", {"absent": 0, "present": 1})
+def _(stage: Stage) -> object:
+    ran(stage)
+    return len(names(stage, "_SUCCESS"))
+
+
+@switch("manifest_place", {"path": "orders", "folder": "exportTime=202601050900"}, manifest="always")
+def _(stage: Stage) -> object:
+    ran(stage)
+    (path,) = root(stage).rglob("manifest-*")
+    return path.parent.name
+
+
+@switch("manifest_name", {"flow": [True, False], "target": [False, True]}, manifest="always")
+def _(stage: Stage) -> object:
+    flow = stage.get(f"/flows/{ran(stage)['flowId']}").item
+    (name,) = names(stage, "manifest-*")
+    return [id in name for id in (flow["id"], flow["targetConnectionIds"][0])]

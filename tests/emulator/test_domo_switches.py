@@ -313,6 +313,12 @@ def _(stage: Stage) -> object:
     return {url.rsplit("/", 1)[1]: count for url, count in stage.exported()["urlRowCountMap"].items()}
 
 
+@switch("failed_files", {"none": ["error", 0], "some": ["error", 1]}, rows_per_file="5")
+def _(stage: Stage) -> object:
+    stage.emulator.fail_next_export("the network was lost", "EMU_LOST")
+    return [stage.exported()["exportStatus"], len(stage.files())]
+
+
 @switch("row_counts", {"data": [24], "lines": [25]})
 def _(stage: Stage) -> object:
     return list(stage.exported()["urlRowCountMap"].values())

@@ -1,23 +1,21 @@
 """Runs: when they come, what they record and what they deliver (§9, §11)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
 from reconciler.emulator import Answer, Drop, JsonObject, Table, World
 from reconciler.emulator.clock import iso
-from reconciler.providers.adobe.emulator import files, records, schedules, specs
+from reconciler.providers.adobe.emulator import files, records, schedules
 from reconciler.providers.adobe.emulator.agenda import Agenda
 from reconciler.providers.adobe.emulator.calls import Call
 from reconciler.providers.adobe.emulator.datasets import Datasets
+from reconciler.providers.adobe.emulator.delivery import Deliveries, Order, Share
 from reconciler.providers.adobe.emulator.errors import not_found
 from reconciler.providers.adobe.emulator.flows import Flows
 from reconciler.providers.adobe.emulator.landing import Landing
 from reconciler.providers.adobe.emulator.lists import Lists, Source, route_check
 
-# DLZ retention (§11).
-_KEPT = timedelta(days=7)
 _NOT_EXPORTING = ("disabled", "disabling", "delete-finalizing")
 
 
@@ -30,27 +28,6 @@ class _Plan:
     attempted: bool = False
     sources: tuple[str, ...] = ()
     exported: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Share:
-    """What a run exports of one dataset: rows from `first` up to but not including `end`."""
-
-    dataset: JsonObject
-    first: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """Everything a run needs, as it was when the run began."""
-
-    run: JsonObject
-    flow: JsonObject
-    params: JsonObject
-    connection: JsonObject
-    shares: Sequence[_Share]
-    when: datetime
 
 
 class _Missing(Exception):
@@ -79,21 +56,27 @@ class Runs:
     ) -> None:
         self.world = world
         self.table = Table()
-        self.drop = drop
         self.trouble: list[JsonObject] = []
         self._agenda = agenda
         self._lists = lists
         self._flows = flows
         self._datasets = datasets
-        self._landing = landing
-        self._seed = seed
-        self._writer = files.Writer()
+        self._deliveries = Deliveries(world, agenda, landing=landing, drop=drop, seed=seed)
         self._plans: dict[str, _Plan] = {}
         self._failures: dict[str | None, list[str]] = {}
         flows.told.append(self._scheduled)
         flows.gone.append(self._unscheduled)
         for kind in (flows.sources, flows.targets, flows.connections):
             kind.gone.append(partial(self._bereaved, kind.collection))
+
+    @property
+    def drop(self) -> Drop | None:
+        """What receives the files."""
+        return self._deliveries.drop
+
+    @drop.setter
+    def drop(self, drop: Drop | None) -> None:
+        self._deliveries.drop = drop
 
     def fail_next(self, flow: str | None, message: str) -> None:
         """Make the next run of a flow, or of any, fail."""
@@ -196,31 +179,42 @@ class Runs:
             return
         if flow["state"] not in _NOT_EXPORTING:
             plan.attempted = True
-            self._run(flow, plan, when)
+            begun = when + timedelta(seconds=self.world.switches.number("run_lag"))
+            self._at(begun, when, partial(self._run, id, when))
         following = schedules.next_tick(schedule, when)
         if following is not None:
             self._agenda.at(following, partial(self._tick, id, number))
 
     # A run.
 
-    def _run(self, flow: JsonObject, plan: _Plan, when: datetime) -> None:
+    def _run(self, id: str, tick: datetime, when: datetime) -> None:
+        flow, plan = self._flows.table.get(id), self._plans.get(id)
+        if flow is None or plan is None:
+            return
         run = self.table.put(self._begun(flow, when))
         end = when + timedelta(seconds=self.world.switches.number("run_seconds"))
         try:
-            order = self._order(flow, plan, run, when)
+            order = self._order(flow, plan, run, (tick, when, end))
         except _Missing as missing:
             self._note(flow["id"], missing.collection, missing.id, when, run["id"])
             self._at(end, when, partial(self._fail, run["id"], str(missing)))
             return
         reason = self._reason(flow["id"])
         if reason is not None:
-            self._at(end, when, partial(self._fail, run["id"], reason))
-        elif self.world.switches["runs"] != "stuck":
+            self._at(end, when, partial(self._break_off, order, reason))
+            return
+        self._deliveries.begin(order)
+        if self.world.switches["runs"] != "stuck":
             # Taken as exported from the beginning, so that a following run does not export the same again.
             plan.exported |= {share.dataset["id"]: share.end for share in order.shares}
             self._at(end, when, partial(self._finish, order))
 
-    def _order(self, flow: JsonObject, plan: _Plan, run: JsonObject, when: datetime) -> _Order:
+    def _break_off(self, order: Order, reason: str, when: datetime) -> None:
+        self._deliveries.break_off(order, when)
+        self._fail(order.run["id"], reason, when)
+
+    def _order(self, flow: JsonObject, plan: _Plan, run: JsonObject, times: tuple[datetime, ...]) -> Order:
+        tick, begun, end = times
         target = self._linked(flow, "targetConnectionIds", self._flows.targets.table, "targetConnections")
         base = target.get("baseConnectionId") or ""
         connection = self._flows.connections.table.get(base)
@@ -230,8 +224,18 @@ class Runs:
         params = target["params"]
         if self.world.switches["target_live"] == "frozen":
             params = self._flows.frozen.get(f"{flow['id']}/{target['id']}", params)
-        shares = [self._share(flow, plan, one["dataSetId"], when) for one in source["params"]["datasets"]]
-        return _Order(run=run, flow=flow, params=params, connection=connection, shares=shares, when=when)
+        shares = [self._share(flow, plan, one["dataSetId"], tick) for one in source["params"]["datasets"]]
+        return Order(
+            run=run,
+            flow=flow,
+            target=target,
+            params=params,
+            connection=connection,
+            shares=shares,
+            tick=tick,
+            begun=begun,
+            end=end,
+        )
 
     def _linked(self, flow: JsonObject, name: str, table: Table, collection: str) -> JsonObject:
         ids = flow[name]
@@ -240,7 +244,7 @@ class Runs:
             raise _Missing(collection, ids[0] if ids else "")
         return found
 
-    def _share(self, flow: JsonObject, plan: _Plan, id: str, when: datetime) -> _Share:
+    def _share(self, flow: JsonObject, plan: _Plan, id: str, when: datetime) -> Share:
         """The first export of a dataset is full, later ones hold what came since (§6.3)."""
         dataset = self._datasets.find(id, flow["imsOrgId"], flow["sandboxName"])
         if dataset is None:
@@ -248,11 +252,11 @@ class Runs:
         end = files.rows_at(dataset, when, self.world.switches.number("rows_per_hour"))
         full = flow["scheduleParams"]["exportMode"] == "DAILY_FULL_EXPORT"
         first = 0 if full else min(plan.exported.get(id, 0), end)
-        return _Share(dataset=dataset, first=first, end=end)
+        return Share(dataset=dataset, first=first, end=end)
 
-    def _finish(self, order: _Order, when: datetime) -> None:
+    def _finish(self, order: Order, when: datetime) -> None:
         try:
-            delivered = self._deliver(order, when)
+            delivered = self._deliveries.finish(order, when)
         except Exception as problem:  # noqa: BLE001 - whatever the store says is why the run failed
             self._take_back(order)
             self._fail(order.run["id"], f"the files could not be written: {problem}", when)
@@ -269,62 +273,11 @@ class Runs:
         )
         self._ended({**done, "etag": self._flows.etag()}, when)
 
-    def _take_back(self, order: _Order) -> None:
+    def _take_back(self, order: Order) -> None:
         """Nothing of a failed run counts as exported."""
         plan = self._plans.get(order.flow["id"])
         if plan is not None:
             plan.exported |= {share.dataset["id"]: share.first for share in order.shares}
-
-    def _deliver(self, order: _Order, when: datetime) -> list[int]:
-        """Write the files of a run; returns their sizes. Without a drop they are only counted."""
-        switches = self.world.switches
-        root = files.root_of(order.params)
-        made: list[files.File] = []
-        for share in order.shares:
-            if share.first == share.end and share.first and switches["empty_increment"] == "nothing":
-                continue
-            values = self._macros(order, share)
-            folder = files.folder_of(order.flow["scheduleParams"].get("foldernameTemplate"), root, values, order.when)
-            rows = list(files.rows_of(share.dataset, share.first, share.end))
-            if self.drop is None:
-                made.append(files.File(folder=folder, name="counted", content=bytes(100 * len(rows))))
-                continue
-            name = f"{self._seed}/{order.run['id']}/{share.dataset['id']}"
-            made += self._writer.files(rows, order.params, folder, switches.number("parts"), name)
-        asked = switches["manifest"] == "always" or (
-            switches["manifest"] == "asked" and order.params.get("includeFileManifest") is True
-        )
-        written = list(made)
-        if asked:
-            written.append(files.manifest(order.flow["id"], order.run["id"], order.when, root, made))
-        if self.drop is not None:
-            landing = self._landing.bucket(order.flow["imsOrgId"], order.flow["sandboxName"])
-            bucket = files.bucket_of(order.connection, order.params, landing)
-            for file in written:
-                self.drop.put(bucket, file.key, file.content)
-            if order.connection["connectionSpec"]["id"] == specs.DATA_LANDING_ZONE and switches["expiry"] == "7d":
-                keys = [file.key for file in written]
-                self._agenda.at(when + _KEPT, partial(self._expire, bucket, keys))
-        return [len(file.content) for file in made]
-
-    def _macros(self, order: _Order, share: _Share) -> dict[str, str]:
-        """What the macros of a folder template stand for (§6.3)."""
-        spec = specs.connection_specs()[order.connection["connectionSpec"]["id"]]
-        return {
-            "DATASET_ID": share.dataset["id"],
-            "DATASET_NAME": share.dataset["name"],
-            "DESTINATION": spec["name"],
-            "DESTINATION_NAME": spec["name"],
-            "DESTINATION_INSTANCE_ID": order.flow["id"],
-            "DESTINATION_INSTANCE_NAME": order.flow["name"],
-            "SANDBOX_NAME": order.flow["sandboxName"],
-            "ORGANIZATION_NAME": order.flow["imsOrgId"].partition("@")[0],
-        }
-
-    def _expire(self, bucket: str, keys: Sequence[str], _: datetime) -> None:
-        if self.drop is not None:
-            for key in keys:
-                self.drop.expire(bucket, key)
 
     def _fail(self, run: str, message: str, when: datetime) -> None:
         row = self.table.get(run)

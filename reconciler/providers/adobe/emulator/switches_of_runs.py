@@ -113,3 +113,43 @@ def _exports() -> Iterator[Switch]:
         positions=("7d", "off"),
         meaning="Files in the Data Landing Zone vanish after seven days; documented (§11)",
     )
+    yield from _files()
+
+
+def _files() -> Iterator[Switch]:
+    yield Switch(
+        name="run_lag",
+        positions=("0", "90"),
+        other=_NUMBER,
+        meaning="Seconds from the time a run is due to its start; two in a sample, undocumented (§9.1)",
+    )
+    yield Switch(
+        name="folder_time",
+        positions=("scheduled", "begun", "ended"),
+        meaning="Which time folders are named after: when the run was due, began or ended; undocumented (§6.3, §11)",
+    )
+    yield Switch(
+        name="files_seen",
+        positions=("whole", "growing"),
+        meaning="Whether files can be seen before their run has ended; undocumented (§11)",
+    )
+    yield Switch(
+        name="failed_files",
+        positions=("none", "some"),
+        meaning="What a failed run leaves: nothing, or the files it got to; undocumented (§11)",
+    )
+    yield Switch(
+        name="success_marker",
+        positions=("absent", "present"),
+        meaning="Whether each folder gets an empty `_SUCCESS`, as Spark leaves it; undocumented (§11)",
+    )
+    yield Switch(
+        name="manifest_place",
+        positions=("path", "folder"),
+        meaning="Where a manifest lies: at the target's path, or with the files; undocumented (§11)",
+    )
+    yield Switch(
+        name="manifest_name",
+        positions=("flow", "target"),
+        meaning="What the destination id in a manifest's name is: of the flow, or of the target; undocumented (§11)",
+    )

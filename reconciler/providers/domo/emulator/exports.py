@@ -1,8 +1,10 @@
 """Exports: who may start one, which earlier one is returned instead, and what a job does (reference 2, 3, 9.2)."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -296,6 +298,9 @@ class Exports:
                 files = self._deliver(job)
             except Rejected as problem:
                 failure = (code_of(problem.code), self._world.mask.text(str(problem)))
+        elif job.result is not None and self._world.switches["failed_files"] == "some":
+            with suppress(Rejected):
+                self._deliver(job, 1)
         ended = replace(
             job,
             status="success" if failure is None else "error",
@@ -314,7 +319,7 @@ class Exports:
         limited = self._world.switches["export_limit"] == "honoured"
         return self._engine.run(dataset, user, request, limited=limited)
 
-    def _deliver(self, job: Job) -> tuple[tuple[str, int], ...]:
+    def _deliver(self, job: Job, most: int | None = None) -> tuple[tuple[str, int], ...]:
         assert job.access is not None
         assert job.result is not None
         request, switches = job.request, self._world.switches
@@ -324,7 +329,7 @@ class Exports:
         uploads = self._managed if managed else self.uploads
         bom = job.request["queryRequest"].get("includeBOM", False)
         files = []
-        for name, content, count in files_of(job.result, switches, bom=bom):
+        for name, content, count in islice(files_of(job.result, switches, bom=bom), most):
             key = key_of(request["path"], job.id, name)
             uploads.put(
                 request["bucket"],

@@ -172,6 +172,11 @@ def _files() -> Iterator[Switch]:
         meaning="Rows per file, 0 for one file; inferred from the map of several files (2.3, 2.4)",
     )
     yield Switch(
+        name="failed_files",
+        positions=("none", "some"),
+        meaning="What a failed job leaves in the bucket: nothing, or the files it got to; undocumented (2.4, 9.2)",
+    )
+    yield Switch(
         name="row_counts",
         positions=("data", "lines"),
         meaning="Whether the counts of the map leave the header out; undocumented (9.2)",
