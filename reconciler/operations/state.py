@@ -166,6 +166,7 @@ def restore(workspace: Workspace, source: bytes | int, *, force: bool = False) -
             clock=workspace.clock.monotonic,
             sleep=workspace.clock.sleep,
             waiting=workspace.waiting,
+            now=workspace.clock.now,
         )
         return Restored(state=found.folding.state, followed=found.followed, lost=len(found.lost))
 

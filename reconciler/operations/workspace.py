@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
 from reconciler import providers
-from reconciler.backend import Backend, Holder, Journal, request_deadline
+from reconciler.backend import Backend, Head, Holder, Journal, request_deadline
 from reconciler.engine.safety import Limits
 from reconciler.engine.shape import secrets
-from reconciler.operations.clock import Clock, SystemClock
-from reconciler.operations.failures import Invalid
+from reconciler.operations.clock import Clock, Stopped, SystemClock
+from reconciler.operations.commit import commit_of
+from reconciler.operations.failures import Denied, Invalid, NotSafe, Stale
 from reconciler.operations.progress import Progress, Silent
 from reconciler.operations.secret_places import fingerprints_of, places_of
 from reconciler.sdk import Catalog, Connection, Pace, SafeRequest, Session
@@ -22,6 +23,7 @@ from reconciler.specs import Loaded, Project, load, load_project
 from reconciler.stores import StoreOptions
 from reconciler.transport import Exchange, Gate, Timeouts, Transport
 from reconciler.values import Mark, Problem, Secret, Severity
+from reconciler.values.ledger import Ending
 
 
 def installed() -> Catalog:
@@ -92,6 +94,8 @@ class Workspace:
         self.progress = progress
         self.gate = Gate()
         self.stopping = False
+        self.head: Head | None = None
+        """The ledger's record of what was done here last."""
         self._on_request = on_request
         self._usual_timeouts = timeouts
         self._noted = _Noted()
@@ -169,7 +173,19 @@ class Workspace:
             clock=self.clock.monotonic,
             sleep=self.clock.sleep,
             waiting=self.waiting,
+            now=self.clock.now,
+            commit=lambda: commit_of(self.project.root, self.environ),
         )
+        with lock as journal:
+            try:
+                yield journal
+            except (Denied, NotSafe, Stale):
+                journal.conclude(Ending.REFUSED)
+                raise
+            except Stopped:
+                journal.conclude(Ending.INTERRUPTED)
+                raise
+        self.head = journal.head or self.head
 
     def waiting(self, other: Holder | None) -> None:
         """Tell for whom we wait."""
