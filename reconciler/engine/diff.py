@@ -137,6 +137,12 @@ def covered(path: Path, ignored: frozenset[str]) -> bool:
     return bool(ignored) and any(dotted(path[:length]) in ignored for length in range(1, len(path) + 1))
 
 
+def overlaps(path: Path, other: str) -> bool:
+    """Whether the field is the one at this dotted path, holds it, or lies within it."""
+    own = dotted(path)
+    return covered(path, frozenset({other})) or (other.startswith(own) and other[len(own) :][:1] in {".", "["})
+
+
 class _Rules:
     """What the walk and the forms must see alike before they look at values."""
 

@@ -117,7 +117,9 @@ def drift(desired: Desired, state: State, snapshot: Snapshot, traits: Callable[[
         looked_at += 1
         wanted = desired.resources.get(address)
         document = resolve(wanted.attributes, ids.get) if wanted is not None else None
-        each = _of(record, record.id, document, objects.get((address.type, record.id)), traits(address.type))
+        ignored = ignored_paths(record.lifecycle, snapshot.taken)
+        observed = objects.get((address.type, record.id))
+        each = _of(record, record.id, document, observed, traits(address.type), ignored=ignored)
         unreadable += each.unreadable
         if each.gone or each.fields:
             found.append(each)
@@ -130,10 +132,17 @@ def drift(desired: Desired, state: State, snapshot: Snapshot, traits: Callable[[
     )
 
 
-def _of(record: Record, id: str, wanted: Document | None, observed: Observed | None, traits: Traits) -> Drift:
+def _of(
+    record: Record,
+    id: str,
+    wanted: Document | None,
+    observed: Observed | None,
+    traits: Traits,
+    *,
+    ignored: frozenset[str],
+) -> Drift:
     if observed is None:
         return Drift(address=record.address, id=id, gone=True, managed=wanted is not None)
-    ignored = ignored_paths(record.lifecycle)
     applied = record.applied
     moved = differences(applied, applied, observed.attributes, traits, ignored=ignored)
     fields = [
@@ -148,7 +157,7 @@ def _of(record: Record, id: str, wanted: Document | None, observed: Observed | N
     ]
     if wanted is not None:
         said = {each.path for each in moved}
-        fields += (each for each in _pending(record, wanted, traits) if not _within(each.path, said))
+        fields += (each for each in _pending(record, wanted, traits, ignored) if not _within(each.path, said))
     return Drift(
         address=record.address,
         id=id,
@@ -167,10 +176,10 @@ def _cause(observed: Value, path: Path, traits: Traits) -> Cause:
     return Cause.SERVER_DEFAULT if is_default else Cause.VENDOR
 
 
-def _pending(record: Record, wanted: Document, traits: Traits) -> Iterator[FieldDrift]:
+def _pending(record: Record, wanted: Document, traits: Traits, ignored: frozenset[str]) -> Iterator[FieldDrift]:
     """What the manifest says by now, compared with what was applied."""
     hidden = frozenset(hidden_paths(wanted, traits))
-    for each in differences(wanted, record.applied, record.applied, traits, ignored=ignored_paths(record.lifecycle)):
+    for each in differences(wanted, record.applied, record.applied, traits, ignored=ignored):
         cause = Cause.SECRET if covered(each.path, hidden) else Cause.MANIFEST
         yield FieldDrift(path=each.path, cause=cause, applied=each.before, observed=each.before, wanted=each.after)
 

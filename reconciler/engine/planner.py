@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.engine.diff import agree, compared_form, covered, differences, plain, same_document
+from reconciler.engine.diff import agree, compared_form, covered, differences, overlaps, plain, same_document
 from reconciler.engine.graph import in_order
 from reconciler.engine.holders import still_needed
-from reconciler.engine.records import ignored_paths, needs_record, resolve
+from reconciler.engine.records import ended_exceptions, ignored_paths, needs_record, resolve
 from reconciler.engine.recovery import Recovery, natural_key, recover
+from reconciler.engine.renames import Renaming, moved, settlements
 from reconciler.engine.safety import Limits, over_limits, short_lists
 from reconciler.engine.scheduler import deadlock, steps
 from reconciler.engine.selection import select
@@ -82,8 +83,10 @@ def plan(
     if never_written and not options.rebuild and _holds_our_objects(snapshot, project, environment):
         return Decision(plan=_lost_state(state, snapshot), state=state, settlements=())
     wanted: Mapping[Address, Resource] = {} if options.destroy else desired.resources
-    recovery = recover(state, intents, snapshot, traits, wanted)
-    planner = _Planner(wanted, recovery, snapshot, traits, options)
+    found = recover(state, intents, snapshot, traits, wanted)
+    renaming = Renaming.of(wanted, intents, found)
+    recovery, snapshot = renaming.recovered(found), renaming.read(snapshot)
+    planner = _Planner(wanted, recovery, snapshot, traits, renaming.options(options), renaming=renaming)
     changes = planner.changes()
     problems = [
         *recovery.problems,
@@ -108,7 +111,12 @@ def plan(
         ),
         notes=planner.notes,
     )
-    return Decision(plan=result, state=recovery.state, settlements=recovery.settlements)
+    done = planner.renamed()
+    return Decision(
+        plan=result,
+        state=replace(found.state, records=moved(found.state.records, done)),
+        settlements=(*found.settlements, *settlements(found.state.records, done, snapshot.taken)),
+    )
 
 
 def is_refused(decided: Plan) -> bool:
@@ -180,8 +188,12 @@ class _Planner:
         snapshot: Snapshot,
         traits: TraitsOf,
         options: Options,
+        *,
+        renaming: Renaming,
     ) -> None:
         self._wanted = wanted
+        self._renaming = renaming
+        self._former = {new: old for old, new in renaming.renames.items()}
         self._records = recovery.state.records
         self._recovery = recovery
         self._snapshot = snapshot
@@ -200,6 +212,15 @@ class _Planner:
         needs = {**{address: record.needs for address, record in self._records.items()}, **self._needed}
         self._selection = select(wanted, self._records, needs, options)
         self.problems: list[Problem] = [*self._selection.problems]
+        for old, new in renaming.clashes.items():
+            if self._selection.chosen & {old, new}:
+                self._problem(
+                    new,
+                    "rename-clash",
+                    f"it is to be renamed from `{old}`, and both have an object",
+                    "leave out `renamedFrom` when the two are not the same; "
+                    "`reconciler state show ADDRESS` shows which object is whose",
+                )
 
     # --- deciding ---
 
@@ -218,6 +239,7 @@ class _Planner:
             found.append(change)
             found.extend(self._deposed(address))
         found.extend(self._vanished())
+        found.extend(self._needed_renames())
         found.sort(key=lambda change: (change.address, change.resource is None, change.id or ""))
         self._check_needs(found)
         self.problems += still_needed(found, self._snapshot, self._traits, self._recorded, self._selection.chosen)
@@ -228,6 +250,21 @@ class _Planner:
         for address, reason in self._recovery.reasons.items():
             if address not in self._wanted and address not in self._records:
                 yield Change(address=address, action=Action.RECOVER, reasons=(reason,))
+
+    def renamed(self) -> dict[Address, Address]:
+        """The renames that this plan does, old address to new: those of what it may touch, and of what that needs."""
+        needed = {need for address in self._selection.chosen for need in self._needed.get(address, ())}
+        doing = self._selection.chosen | needed
+        return {old: new for old, new in self._renaming.renames.items() if new in doing}
+
+    def _needed_renames(self) -> Iterable[Change]:
+        """Renames of what is left out itself, but needed under its new name."""
+        for old, new in self.renamed().items():
+            if new not in self._selection.chosen:
+                record = self._records[new]
+                yield Change(
+                    address=new, action=Action.RECORD, id=record.id, record=record, reasons=(_renamed_from(old),)
+                )
 
     def _order(self) -> tuple[Address, ...]:
         """Wanted resources after what they need; a cycle among manifests is refused before planning."""
@@ -246,14 +283,15 @@ class _Planner:
             return self._held(nothing, self._recovery.holds[address])
         observed = self._objects.get((address.type, id))
         if id is not None and observed is None and address in self._snapshot.holds:
-            return self._held(nothing, self._snapshot.holds[address])
+            return self._with_rename(self._held(nothing, self._snapshot.holds[address]))
         if resource is None:
             assert record is not None
             return self._with_recovery(self._remove(nothing, record, observed))
         waits_for = sorted(self._held_back.intersection(self._needed[address]))
         if waits_for:
-            return self._held(nothing, Hold(kind=HoldKind.WAIT, reason=f"it waits for `{waits_for[0]}`"))
-        return self._with_recovery(self._keep(nothing, resource, record, observed))
+            hold = Hold(kind=HoldKind.WAIT, reason=f"it waits for `{waits_for[0]}`")
+            return self._with_rename(self._held(nothing, hold))
+        return self._with_recovery(self._with_rename(self._keep(nothing, resource, record, observed)))
 
     def _readable(self, address: Address) -> bool:
         """Whether anything is known of the address; says once for a whole type when nothing is."""
@@ -331,7 +369,7 @@ class _Planner:
         traits = self._traits(resource.address.type)
         resend = resource.address in self._selection.resend
         unsure = frozenset({*record.unsure, *(hidden_paths(document, traits) if resend else ())})
-        ignored = ignored_paths(resource.lifecycle)
+        ignored = ignored_paths(resource.lifecycle, self._snapshot.taken)
         fields: tuple[FieldChange, ...] = ()
         if not agree(document, record.applied, observed.attributes, traits, unsure=unsure, ignored=ignored):
             fields = differences(document, record.applied, observed.attributes, traits, unsure=unsure, ignored=ignored)
@@ -343,6 +381,7 @@ class _Planner:
             reasons=reasons,
             revision=observed.revision,
             points_at=self._points_at(record.address, record.applied, observed),
+            notes=tuple(self._ended_exceptions(resource, fields, ignored)),
         )
         if not reasons:
             needs = self._needed[resource.address]
@@ -364,6 +403,15 @@ class _Planner:
             return replace(change, action=Action.RUN)
         return self._replace(change, resource, traits)
 
+    def _ended_exceptions(
+        self, resource: Resource, fields: tuple[FieldChange, ...], ignored: frozenset[str]
+    ) -> Iterable[str]:
+        """A note for every field that differs and was ignored until a while ago."""
+        for path, each in sorted(ended_exceptions(resource.lifecycle, self._snapshot.taken).items()):
+            if path not in ignored and any(overlaps(field.path, path) for field in fields):
+                why = f" ({each.reason})" if each.reason else ""
+                yield f"`{path}` is compared again: its exception ended on {each.last}{why}"
+
     def _replace(self, change: Change, resource: Resource, traits: Traits) -> Change:
         if resource.lifecycle.prevent_destroy:
             self._problem(
@@ -381,7 +429,7 @@ class _Planner:
             )
         asked = resource.lifecycle.replace
         delete_first = asked is ReplaceOrder.DELETE_FIRST or (asked is None and not traits.coexists)
-        notes = (traits.replacement_cost,) if traits.replacement_cost else ()
+        notes = (*change.notes, *((traits.replacement_cost,) if traits.replacement_cost else ()))
         return replace(change, action=Action.REPLACE, delete_first=delete_first, notes=notes)
 
     def _reasons(
@@ -429,7 +477,24 @@ class _Planner:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the plan cannot know, said once."""
+        """What the plan cannot know, and what is not needed any more, said once."""
+        return (*self._on_secrets(), *self._on_renames())
+
+    def _on_renames(self) -> Iterable[str]:
+        done = [
+            address
+            for address in sorted(self._selection.chosen & self._wanted.keys())
+            if (old := self._wanted[address].renamed_from) is not None
+            and address in self._records
+            and address not in self._former
+            and old not in self._records
+        ]
+        if done:
+            names = ", ".join(f"`{each}`" for each in done[:3])
+            more = f" and {len(done) - 3} more" if len(done) > 3 else ""
+            yield f"`renamedFrom` has been done and can be removed from {names}{more}"
+
+    def _on_secrets(self) -> tuple[str, ...]:
         if not self._undetectable:
             return ()
         count = _count(len(self._undetectable), "resource has", "resources have")
@@ -494,6 +559,16 @@ class _Planner:
             else:
                 yield replace(change, revision=observed.revision, points_at=self._points_at(address, {}, observed))
 
+    def _with_rename(self, change: Change) -> Change:
+        """The change of an object whose manifest has another name than before: at least its record changes."""
+        if change.address not in self._former:
+            return change
+        reason = _renamed_from(self._former[change.address])
+        if change.action not in {Action.NOOP, Action.RECORD}:
+            return replace(change, reasons=(reason, *change.reasons))
+        others = tuple(each for each in change.reasons if each.code is not ReasonCode.STATE_ONLY)
+        return replace(change, action=Action.RECORD, reasons=(reason, *others))
+
     def _with_recovery(self, change: Change) -> Change:
         reason = self._recovery.reasons.get(change.address)
         if reason is None:
@@ -536,6 +611,10 @@ class _Planner:
 
     def _problem(self, address: Address, code: str, message: str, help: str | None = None) -> None:
         self.problems.append(Problem(code=code, message=message, address=address, help=help))
+
+
+def _renamed_from(old: Address) -> Reason:
+    return Reason(code=ReasonCode.STATE_ONLY, text=f"renamed from `{old}`")
 
 
 def _has_secret_without_version(value: Value) -> bool:

@@ -14,6 +14,7 @@ from reconciler.values import (
     Address,
     Deposed,
     Document,
+    Ignored,
     Intent,
     Lifecycle,
     Observed,
@@ -47,9 +48,16 @@ def resolve(document: Document, id_of: Callable[[Address], str | None]) -> dict[
     return {key: walk(item) for key, item in document.items()}
 
 
-def ignored_paths(lifecycle: Lifecycle) -> frozenset[str]:
-    """The dotted paths within `spec` whose differences the owner accepts."""
-    return frozenset(each.removeprefix("spec.") for each in lifecycle.ignore_changes)
+def ignored_paths(lifecycle: Lifecycle, now: datetime) -> frozenset[str]:
+    """The dotted paths within `spec` whose differences the owner accepts at this time."""
+    lasting = (each.path for each in lifecycle.exceptions if not each.has_ended(now))
+    return frozenset(each.removeprefix("spec.") for each in (*lifecycle.ignore_changes, *lasting))
+
+
+def ended_exceptions(lifecycle: Lifecycle, now: datetime) -> Mapping[str, Ignored]:
+    """The exceptions that count no longer, by dotted path within `spec`; where there are several, the last to end."""
+    ended = (each for each in lifecycle.exceptions if each.has_ended(now))
+    return {each.path.removeprefix("spec."): each for each in sorted(ended, key=lambda each: str(each.ends))}
 
 
 def to_send(
@@ -57,6 +65,7 @@ def to_send(
     id_of: Callable[[Address], str | None],
     traits: Traits,
     *,
+    now: datetime,
     record: Record | None = None,
     observed: Observed | None = None,
 ) -> dict[str, Value]:
@@ -67,7 +76,7 @@ def to_send(
     written any more. Without `observed` the object is made anew and gets everything that is written.
     """
     document = resolve(resource.attributes, id_of)
-    ignored = ignored_paths(resource.lifecycle)
+    ignored = ignored_paths(resource.lifecycle, now)
     if not ignored or observed is None:
         return document
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from reconciler.engine.diff import form
 from reconciler.engine.records import interrupted, settled, with_reply, without_object
+from reconciler.engine.renames import former_addresses
 from reconciler.engine.shape import Shape, at
 from reconciler.values import (
     HIDDEN,
@@ -28,6 +29,7 @@ from reconciler.values import (
     Reason,
     ReasonCode,
     Record,
+    Resource,
     Settlement,
     SettlementStatus,
     Severity,
@@ -61,18 +63,19 @@ def recover(
     intents: Iterable[Intent],
     snapshot: Snapshot,
     traits: Callable[[str], Traits],
-    wanted: Iterable[Address],
+    wanted: Mapping[Address, Resource],
 ) -> Recovery:
     """
     Resolve open intents, then adopt wanted objects that carry our mark and have no record.
 
-    An intent whose address or type could not be read stays open.
+    An intent whose address or type could not be read stays open. A mark may also have the name that a manifest says
+    it had before.
     """
     found = _Finder(state, snapshot, traits)
     for intent in sorted(intents, key=lambda intent: (intent.at, intent.id)):
         if found.readable(intent.address):
             found.resolve(intent)
-    found.adopt_marked(frozenset(wanted))
+    found.adopt_marked(frozenset(wanted), former_addresses(wanted))
     return Recovery(
         state=replace(state, records=found.records),
         settlements=tuple(found.settlements),
@@ -185,7 +188,7 @@ class _Finder:
         self._settle(intent, SettlementStatus.DONE, record)
         self._recovered(intent.address, "an interrupted run may have changed it")
 
-    def adopt_marked(self, wanted: frozenset[Address]) -> None:
+    def adopt_marked(self, wanted: frozenset[Address], former: Mapping[Address, Address]) -> None:
         """Objects with this project's and environment's mark that no record knows."""
         strays: dict[Address, list[Observed]] = {}
         for type, objects in sorted(self._snapshot.objects.items()):
@@ -193,7 +196,10 @@ class _Finder:
             recorded = self._recorded_ids(type)
             for each in objects:
                 if each.id not in recorded and each.owner is not None and self._is_ours(each.owner, type):
-                    strays.setdefault(Address(vendor, each.owner.kind, each.owner.name), []).append(each)
+                    address = Address(vendor, each.owner.kind, each.owner.name)
+                    if address not in self.records and former.get(address) not in self.records:
+                        address = former.get(address, address)
+                    strays.setdefault(address, []).append(each)
         for address, found in sorted(strays.items()):
             if address in self.holds or address in self._disputed:
                 continue

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.engine.drift import Drifted
 from reconciler.engine.drift import drift as compare
+from reconciler.engine.renames import known_as
 from reconciler.operations.failures import Invalid
 from reconciler.operations.plan import HERE, resolved
 from reconciler.operations.reading import Reader
@@ -39,6 +40,8 @@ def find_drift(workspace: Workspace) -> Found:
     state = stored.state or State(
         project=workspace.project.name, environment=workspace.project.environment, lineage="", serial=0
     )
+    # A name that was changed and not applied yet is followed: the manifest is there.
+    state = replace(state, records=known_as(desired.resources, state.records))
     managed = Desired({each: resource for each, resource in desired.resources.items() if each in state.records})
     reader = Reader(
         catalog=workspace.catalog, session=workspace.session, clock=workspace.clock, progress=workspace.progress

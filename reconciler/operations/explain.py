@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from reconciler.engine.diff import covered
+from reconciler.engine.records import ignored_paths
 from reconciler.engine.shape import fields, hidden_paths, references
 from reconciler.operations.addresses import guess
 from reconciler.operations.failures import Failure
@@ -41,7 +43,7 @@ def _explanation(planned: Planned, change: Change, traits: Traits) -> Explanatio
     others = planned.plan.changes
     return Explanation(
         change=change,
-        judgements=tuple(_judgements(change, observed, traits)),
+        judgements=tuple(_judgements(change, observed, traits, planned.snapshot.taken)),
         needs=references(change.resource.attributes) if change.resource is not None else change.points_at,
         needed_by=tuple(
             other.address
@@ -52,7 +54,7 @@ def _explanation(planned: Planned, change: Change, traits: Traits) -> Explanatio
     )
 
 
-def _judgements(change: Change, observed: Observed | None, traits: Traits) -> Iterator[Judgement]:
+def _judgements(change: Change, observed: Observed | None, traits: Traits, taken: datetime) -> Iterator[Judgement]:
     differing = {field.path for field in change.fields}
     for field in change.fields:
         yield Judgement(path=field.path, verdict=Verdict.DIFFERS, before=field.before, after=field.after)
@@ -60,7 +62,7 @@ def _judgements(change: Change, observed: Observed | None, traits: Traits) -> It
         return
     wanted = change.resource.attributes
     hidden = frozenset(hidden_paths(wanted, traits))
-    ignored = frozenset(each.removeprefix("spec.") for each in change.resource.lifecycle.ignore_changes)
+    ignored = ignored_paths(change.resource.lifecycle, taken)
     for path, after in fields(wanted):
         if any(path[: len(each)] == each or each[: len(path)] == path for each in differing):
             continue

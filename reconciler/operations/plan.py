@@ -9,6 +9,7 @@ from itertools import groupby
 from reconciler.engine.planner import Decision, is_refused, to_do
 from reconciler.engine.planner import plan as decide_on
 from reconciler.engine.recovery import recover
+from reconciler.engine.renames import known_as
 from reconciler.engine.safety import Limits
 from reconciler.operations.addresses import guess
 from reconciler.operations.reading import Reader
@@ -81,7 +82,8 @@ def decide(
     records = state.records if state is not None else {}
     if state is not None and intents:
         records = recover(state, intents, snapshot, traits, wanted.resources).state.records
-    secrets = look_at(wanted, records, traits, workspace)
+    records = known_as(wanted.resources, records)
+    secrets = look_at(wanted, records, traits, workspace, now=snapshot.taken)
     decision = decide_on(
         secrets.desired,
         state,

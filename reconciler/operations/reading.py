@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.engine.recovery import CREATING, recover, traces
+from reconciler.engine.renames import known_as
 from reconciler.operations.clock import Clock
 from reconciler.operations.failures import Invalid
 from reconciler.operations.progress import Progress
@@ -202,10 +203,11 @@ class Reader:
     def _recovered(
         self, desired: Desired, state: State | None, intents: Sequence[Intent], snapshot: Snapshot
     ) -> Mapping[Address, Record]:
-        """The records once open intents are resolved, so that a kind is shown the object that was just made."""
-        if state is None or not intents:
-            return state.records if state is not None else {}
-        return recover(state, intents, snapshot, self.catalog.traits, desired.resources).state.records
+        """The records once open intents are resolved and names followed, so that a kind is shown its object."""
+        records = state.records if state is not None else {}
+        if state is not None and intents:
+            records = recover(state, intents, snapshot, self.catalog.traits, desired.resources).state.records
+        return known_as(desired.resources, records)
 
     def _assess(
         self, desired: Desired, records: Mapping[Address, Record], snapshot: Snapshot, pool: ThreadPoolExecutor

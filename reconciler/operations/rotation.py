@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from reconciler.engine.diff import covered
@@ -25,7 +26,6 @@ from reconciler.values import (
     Desired,
     Document,
     FieldChange,
-    Lifecycle,
     Path,
     Plan,
     Reason,
@@ -94,7 +94,12 @@ class Secrets:
 
 
 def look_at(
-    desired: Desired, records: Mapping[Address, Record], traits: Callable[[str], Traits], asked: Asked
+    desired: Desired,
+    records: Mapping[Address, Record],
+    traits: Callable[[str], Traits],
+    asked: Asked,
+    *,
+    now: datetime,
 ) -> Secrets:
     """
     What can be told of every wanted secret; one that cannot be read stays as it is written.
@@ -106,7 +111,11 @@ def look_at(
         for address, resource in desired.resources.items()
         if (rules := traits(address.type)).secrets
         and not rules.job
-        and (found := tuple(_pairs_of(resource.attributes, records.get(address), rules, resource.lifecycle)))
+        and (
+            found := tuple(
+                _pairs_of(resource.attributes, records.get(address), rules, ignored_paths(resource.lifecycle, now))
+            )
+        )
     }
     if not pairs:
         return Secrets(desired=desired)
@@ -241,9 +250,8 @@ def without_stamps(value: Value) -> Value:
 # --- pairs of wanted and recorded ---
 
 
-def _pairs_of(document: Document, record: Record | None, traits: Traits, lifecycle: Lifecycle) -> Iterator[Pair]:
+def _pairs_of(document: Document, record: Record | None, traits: Traits, ignored: frozenset[str]) -> Iterator[Pair]:
     """The secrets of a document but those whose differences the owner accepts."""
-    ignored = ignored_paths(lifecycle)
     applied: Value = record.applied if record is not None else None
     for pair in _pairs(document, applied, shape_of(traits), (), ()):
         if not covered(pair.path, ignored):

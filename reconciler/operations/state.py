@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.backend import BackendError, Damaged, Followed, Journal
 from reconciler.engine.codec import CodecError, StoredState, decode_state
+from reconciler.engine.renames import settlements
 from reconciler.operations.apply import Applied, apply
 from reconciler.operations.failures import Failure, NotSafe
 from reconciler.operations.workspace import Workspace
@@ -61,19 +62,8 @@ def move(workspace: Workspace, old: Address, new: Address) -> Record:
             raise Failure(f"`{new}` is managed already: it is `{records[new].id}`")
         if any(intent.address in (old, new) for intent in journal.open_intents):
             raise Failure(f"it is not known how a call for `{old}` ended", help="run `reconciler apply` first")
-        moved = replace(records[old], address=new)
-        users = [
-            replace(each, needs=tuple(new if need == old else need for need in each.needs))
-            for address, each in sorted(records.items())
-            if address != old and old in each.needs
-        ]
-        now = workspace.clock.now()
-        journal.settle(
-            *(
-                Settlement(intent="", status=SettlementStatus.DONE, at=now, address=address, record=record)
-                for address, record in ((old, None), (new, moved), *((each.address, each) for each in users))
-            )
-        )
+        journal.settle(*settlements(records, {old: new}, workspace.clock.now()))
+        moved = journal.state.records[new]
         journal.compact()
     return moved
 

@@ -110,7 +110,7 @@ class Workspace:
     def read(self, paths: Sequence[Path] | None = None) -> Loaded:
         """The manifests under the paths (by default the project's) with all that is wrong with them."""
         if self._loaded is None:
-            self._loaded = load(self.project, self.catalog, paths)
+            self._loaded = load(self.project, self.catalog, paths, now=self.clock.now())
         return self._loaded
 
     def load(self) -> Loaded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from reconciler.specs.place import Place
 from reconciler.specs.words import called, near_miss
 from reconciler.values import MISSING, Address, Path, Problem, Ref, Resource, Traits, Value
 
@@ -16,6 +17,37 @@ class Reference:
     holder: Address
     path: Path
     target: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """The manifest `new`, written at `place`, says that its object was called `old`."""
+
+    old: Address
+    new: Address
+    place: Place
+
+
+def rename_clashes(renames: Iterable[Rename], places: Mapping[Address, Place]) -> Iterator[Problem]:
+    """A problem for every manifest that claims the object of one that is still there, or of one that another claims."""
+    claimed: dict[Address, Rename] = {}
+    wrong: set[Address] = set()
+    for each in renames:
+        other = claimed.setdefault(each.old, each)
+        if each.new in wrong or (other is each and each.old not in places):
+            continue
+        wrong.add(each.new)
+        if each.old in places:
+            why = f"`{each.old}`, which is still described at {places[each.old].mark(('metadata', 'name'))}"
+        else:
+            why = f"`{each.old}`, and so does `{other.new}` at {other.place.mark(('metadata', 'renamedFrom'))}"
+        yield Problem(
+            code="rename-clash",
+            message=f"`renamedFrom` claims the object of {why}",
+            mark=each.place.mark(("metadata", "renamedFrom")),
+            address=each.new,
+            help="an object has one manifest; remove one of the two, or this `renamedFrom`",
+        )
 
 
 def references_in(value: Value, path: Path = ()) -> Iterator[tuple[Path, Address]]:

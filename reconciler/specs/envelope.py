@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -12,13 +13,15 @@ from reconciler.sdk import Catalog
 from reconciler.specs.delivery import read_delivery
 from reconciler.specs.tree import Node
 from reconciler.specs.words import did_you_mean, listed, near_miss, shown
-from reconciler.values import Address, DeliveryRules, Lifecycle, OnRemoval, Path, ReplaceOrder
+from reconciler.values import Address, DeliveryRules, Ignored, Lifecycle, OnRemoval, Path, ReplaceOrder
 from reconciler.values.address import is_name
 
 KEYS: Final = ("apiVersion", "kind", "metadata", "lifecycle", "delivery", "spec")
-METADATA_KEYS: Final = ("name", "labels")
+METADATA_KEYS: Final = ("name", "labels", "renamedFrom")
 LIFECYCLE_KEYS: Final = ("preventDestroy", "ignoreChanges", "onRemoval", "createAnyway", "replace")
+EXCEPTION_KEYS: Final = ("path", "until", "reason")
 VERSION: Final = "v1"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _API_VERSION = re.compile(r"(?P<vendor>[a-z][a-z0-9-]*)\.reconciler/(?P<version>[a-z0-9]+)\Z")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_./]{0,61}[A-Za-z0-9])?\Z")
 _TYPES: Final = {str: "text", bool: "`true` or `false`", dict: "a mapping", list: "a list"}
@@ -43,6 +46,7 @@ class Envelope:
 
     type: str = ""
     name: str = ""
+    renamed_from: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
     delivery: DeliveryRules | None = None
@@ -89,6 +93,7 @@ class Opener:
             _strangers(metadata, METADATA_KEYS, "metadata", ("metadata",), say)
             result.name = _name(metadata, say)
             result.labels = _labels(metadata, say)
+            result.renamed_from = _former_name(metadata, result.name, say)
         if "lifecycle" in data:
             result.lifecycle = self._lifecycle(data, result.type, say)
         if "delivery" in data:
@@ -169,9 +174,11 @@ class Opener:
                 message = f"`onRemoval` cannot be `{on_removal.value}`: objects of `{type}` cannot be {verb}"
                 help = f"possible values: {listed(others)}"
                 say(Fault(code="invalid-value", message=message, path=(*root, "onRemoval"), help=help))
+        plain, exceptions = _ignored(written, say)
         return Lifecycle(
             prevent_destroy=_flag(written, "preventDestroy", say),
-            ignore_changes=_ignored(written, say),
+            ignore_changes=plain,
+            exceptions=exceptions,
             on_removal=on_removal,
             create_anyway=_flag(written, "createAnyway", say),
             replace=_choice(written, "replace", ReplaceOrder, say),
@@ -202,9 +209,9 @@ def _strangers(
             say(Fault(code="unknown-key", message=message, path=(*root, key), help=help, at_key=True))
 
 
-def _name(metadata: dict[str, Node], say: Callable[[Fault], None]) -> str:
-    name = metadata.get("name")
-    path: Path = ("metadata", "name")
+def _name(metadata: dict[str, Node], say: Callable[[Fault], None], key: str = "name") -> str:
+    name = metadata.get(key)
+    path: Path = ("metadata", key)
     if isinstance(name, str):
         if is_name(name):
             return name
@@ -212,12 +219,25 @@ def _name(metadata: dict[str, Node], say: Callable[[Fault], None]) -> str:
         better = re.sub(r"[^a-z0-9]+", "-", name.lower())[:63].strip("-")
         help = f"did you mean `{better}`?" if better and len(name) <= 63 else None
         say(Fault(code="invalid-name", message=message, path=path, help=help))
-    elif "name" not in metadata:
-        say(Fault(code="missing-key", message="`metadata` lacks the key `name`", path=path))
+    elif key not in metadata:
+        say(Fault(code="missing-key", message=f"`metadata` lacks the key `{key}`", path=path))
     else:
         help = "quote it to mean the text" if isinstance(name, (int, float)) else None
-        say(Fault(code="wrong-type", message="`metadata.name` must be text", path=path, help=help))
+        say(Fault(code="wrong-type", message=f"`metadata.{key}` must be text", path=path, help=help))
     return ""
+
+
+def _former_name(metadata: dict[str, Node], name: str, say: Callable[[Fault], None]) -> str:
+    """The name that the manifest had before; empty when it says none."""
+    if "renamedFrom" not in metadata:
+        return ""
+    former = _name(metadata, say, "renamedFrom")
+    if former and former == name:
+        message = f"`renamedFrom` names `{former}`, which is the manifest's own name"
+        path: Path = ("metadata", "renamedFrom")
+        say(Fault(code="invalid-value", message=message, path=path, help="write the name that it had before"))
+        return ""
+    return former
 
 
 def _labels(metadata: dict[str, Node], say: Callable[[Fault], None]) -> dict[str, str]:
@@ -266,18 +286,67 @@ def _choice(written: dict[str, Node], key: str, choices: type[_Choice], say: Cal
     return None
 
 
-def _ignored(written: dict[str, Node], say: Callable[[Fault], None]) -> tuple[str, ...]:
+def _ignored(written: dict[str, Node], say: Callable[[Fault], None]) -> tuple[tuple[str, ...], tuple[Ignored, ...]]:
+    """The fields that are never compared, and those that are not for a time or for a reason."""
     value = written.get("ignoreChanges", [])
     path: Path = ("lifecycle", "ignoreChanges")
     if not isinstance(value, list):
         say(Fault(code="wrong-type", message="`ignoreChanges` must be a list of fields", path=path))
-        return ()
-    good: list[str] = []
+        return (), ()
+    plain: list[str] = []
+    exceptions: list[Ignored] = []
     for position, each in enumerate(value):
-        if isinstance(each, str) and each.startswith("spec.") and len(each) > len("spec."):
-            good.append(each)
+        if isinstance(each, dict):
+            found = _exception(each, (*path, position), say)
+            exceptions += [found] if found is not None else []
+        elif _is_field(each):
+            plain.append(str(each))
         else:
-            message = "`ignoreChanges` lists fields that begin with `spec.`"
-            help = f"did you mean `spec.{shown(each)}`?" if isinstance(each, str) and each else None
-            say(Fault(code="invalid-value", message=message, path=(*path, position), help=help))
-    return tuple(good)
+            say(_no_field(each, (*path, position)))
+    return tuple(plain), tuple(exceptions)
+
+
+def _is_field(node: Node) -> bool:
+    return isinstance(node, str) and node.startswith("spec.") and len(node) > len("spec.")
+
+
+def _no_field(node: Node, path: Path) -> Fault:
+    message = "`ignoreChanges` lists fields that begin with `spec.`"
+    help = f"did you mean `spec.{shown(node)}`?" if isinstance(node, str) and node else None
+    return Fault(code="invalid-value", message=message, path=path, help=help)
+
+
+def _exception(written: dict[str, Node], path: Path, say: Callable[[Fault], None]) -> Ignored | None:
+    """An entry with an end or a reason; `None` when something is wrong with it."""
+    faults: list[Fault] = []
+    _strangers(written, EXCEPTION_KEYS, "ignoreChanges", path, faults.append)
+    if "path" not in written:
+        message = "an entry of `ignoreChanges` lacks the key `path`"
+        faults.append(Fault(code="missing-key", message=message, path=(*path, "path")))
+    elif not _is_field(written["path"]):
+        faults.append(_no_field(written["path"], (*path, "path")))
+    ends = end_of(written["until"]) if "until" in written else None
+    if "until" in written and ends is None:
+        message = "`until` must be a day, or a time with its zone"
+        help = "write it like `2027-01-31`, a day that still counts, or like `2027-01-31T18:00:00Z`"
+        faults.append(Fault(code="invalid-value", message=message, path=(*path, "until"), help=help))
+    reason = written.get("reason")
+    if reason is not None and not isinstance(reason, str):
+        message, help = "`reason` must be text", "quote it to mean the text"
+        faults.append(Fault(code="wrong-type", message=message, path=(*path, "reason"), help=help))
+    for each in faults:
+        say(each)
+    return Ignored(path=str(written["path"]), ends=ends, reason=str(reason) if reason else None) if not faults else None
+
+
+def end_of(until: Node) -> datetime | None:
+    """The moment from which on an exception counts no longer: the end of a day in UTC, or the time that is written."""
+    if not isinstance(until, str):
+        return None
+    try:
+        if _DAY.match(until):
+            return datetime.combine(date.fromisoformat(until) + timedelta(days=1), time(), UTC)
+        moment = datetime.fromisoformat(until)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None

@@ -19,6 +19,7 @@ from typing_extensions import TypeAliasType  # comes with pydantic; in the stand
 from reconciler.specs.tree import Node
 from reconciler.values import Path
 
+_PLAIN = (str, int, float, bool)
 _LISTS = (list, tuple, set, frozenset, Sequence)
 
 
@@ -117,6 +118,25 @@ def spec_keys(annotation: object) -> frozenset[str] | None:
         return frozenset().union(*(each for each in found if each)) if None not in found else None
     fields = fields_of(bare)
     return None if fields is None else frozenset(fields)
+
+
+def knows(annotation: object, path: Path) -> bool:
+    """Whether a value of this type may have a field at the path; yes where that cannot be told."""
+    if not path:
+        return True
+    bare, _ = _bare(annotation, None)
+    arms = arms_of(bare)
+    if arms:
+        return any(knows(each, path) for each in arms)
+    fields = fields_of(bare)
+    if fields is not None:
+        return path[0] in fields and knows(fields[str(path[0])].annotation, path[1:])
+    origin = get_origin(bare)
+    if origin in _LISTS:
+        return knows(_item(bare, path[0] if isinstance(path[0], int) else 0), path[1:])
+    if origin in (dict, Mapping):
+        return isinstance(path[0], str) and knows(get_args(bare)[1], path[1:])
+    return not (origin is Literal or bare in _PLAIN)
 
 
 def _bare(annotation: object, discriminator: object) -> tuple[object, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from reconciler.sdk import Catalog
 from reconciler.specs.delivery import DeliveryBlock
@@ -50,14 +51,22 @@ class Loaded:
         return replace(problem, mark=self.locate(problem.address, problem.path))
 
 
-def load(project: Project, catalog: Catalog, paths: Sequence[str | pathlib.Path] | None = None) -> Loaded:
+def load(
+    project: Project,
+    catalog: Catalog,
+    paths: Sequence[str | pathlib.Path] | None = None,
+    *,
+    now: datetime | None = None,
+    contents: Mapping[str, bytes] | None = None,
+) -> Loaded:
     """
     Everything that the manifests under `paths` (by default the project's) say, and everything that is wrong with them.
 
     Relative paths start at the project's root. Opens no connection. With `paths` a reference may also lead to a
-    manifest elsewhere in the project.
+    manifest elsewhere in the project. With `now` exceptions that have ended are warned of. `contents` are files, by
+    name, that are to be taken as if they held these bytes.
     """
-    manifests = Manifests(project, catalog)
+    manifests = Manifests(project, catalog, now=now, contents=contents)
     manifests.read(project.paths if paths is None else paths)
     manifests.connect(elsewhere=paths is not None)
     problems = tuple(sorted(manifests.problems, key=_order))

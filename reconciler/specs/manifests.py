@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.sdk import Catalog
 from reconciler.specs.connections import (
     Reference,
+    Rename,
     circles,
     natural_key,
     references_in,
+    rename_clashes,
     same_object,
     unknown_reference,
 )
 from reconciler.specs.delivery import DeliveryBlock
-from reconciler.specs.envelope import Envelope, Opener
+from reconciler.specs.envelope import Opener
+from reconciler.specs.exceptions import entries, remarks
 from reconciler.specs.files import find, read_bytes
 from reconciler.specs.kinds import Frozen, ReadyKind
 from reconciler.specs.merge import merged
@@ -31,7 +35,7 @@ from reconciler.specs.translate import Finding
 from reconciler.specs.tree import Node, Tree
 from reconciler.specs.variables import Substitution
 from reconciler.specs.words import called, did_you_mean
-from reconciler.values import Address, Identity, Mark, Path, Problem, Resource, Value
+from reconciler.values import Address, Identity, Mark, Path, Problem, Resource, Severity, Value
 
 _NAMES = re.compile(r"\bname:\s*[\"']?([a-z0-9][-a-z0-9]*)")
 
@@ -40,12 +44,21 @@ class Manifests:
     """
     All manifests of one project and environment.
 
-    `places` knows every manifest whose address could be read, `resources` those in which nothing is wrong.
+    `places` knows every manifest whose address could be read, `resources` those in which nothing is wrong. `contents`
+    are files, by name, that are to be taken as if they held these bytes.
     """
 
-    def __init__(self, project: Project, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        project: Project,
+        catalog: Catalog,
+        *,
+        now: datetime | None = None,
+        contents: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.project = project
         self.catalog = catalog
+        self._contents: Mapping[str, bytes] = contents or {}
         self.files = 0
         self.problems: list[Problem] = []
         self.places: dict[Address, Place] = {}
@@ -60,6 +73,8 @@ class Manifests:
         self._nameless: list[tuple[Place, Reference]] = []
         self._makers: dict[Address, Address] = {}
         self._strange_vendors: set[str] = set()
+        self._renames: list[Rename] = []
+        self._now = now
 
     def secret_keys(self) -> frozenset[str]:
         """The keys that hold secrets in the kinds that were met."""
@@ -72,7 +87,7 @@ class Manifests:
         self._overlays = read_overlays(self.project.root, self.project.overlays)
         self._note(self._overlays.problems)
         for each in found:
-            content = read_bytes(each)
+            content = self._contents[each.name] if each.name in self._contents else read_bytes(each)
             self.files += 1
             if isinstance(content, Problem):
                 self.problems.append(content)
@@ -88,7 +103,7 @@ class Manifests:
         known: set[Address] = set(self.places)
         perhaps = self._perhaps
         if elsewhere and any(each.target not in known for each in self._references):
-            rest = Manifests(self.project, self.catalog)
+            rest = Manifests(self.project, self.catalog, contents=self._contents)
             rest.read(self.project.paths)
             known |= set(rest.places)
             perhaps = perhaps | rest._perhaps
@@ -106,6 +121,7 @@ class Manifests:
             if reference.target not in known and reference.target.name not in perhaps:
                 problem = unknown_reference(reference, known)
                 self.problems.append(replace(problem, address=None, mark=place.mark(("spec", *reference.path))))
+        self.problems += rename_clashes(self._renames, self.places)
         for problem in circles(self._references):
             self._say_about(problem)
         self._check_objects()
@@ -164,7 +180,7 @@ class Manifests:
         ready = self._ready(envelope.type)
         if ready.kind.name_field is not None:
             place = replace(place, name_field=ready.kind.name_field)
-        self._check_ignored(envelope, ready, place)
+        self._check_ignored(data, ready, place, address)
         spec = ready.named(envelope.spec, envelope.name or "unnamed")
         found = ready.findings(spec)
         frozen = ready.freeze(spec)
@@ -185,6 +201,8 @@ class Manifests:
             if ready.kind.expand is not None:
                 self._perhaps.add(address.name)
             return
+        self._remark(data, ready, place, address)
+        former = replace(address, name=envelope.renamed_from) if envelope.renamed_from else None
         if envelope.delivery is not None:
             self.deliveries[address] = DeliveryBlock(
                 rules=envelope.delivery,
@@ -198,12 +216,16 @@ class Manifests:
                 mark=place.start,
                 lifecycle=envelope.lifecycle,
                 labels=envelope.labels,
+                renamed_from=former,
             ),
             ready,
             place,
         )
 
     def _keep(self, resource: Resource, ready: ReadyKind, place: Place) -> None:
+        former = resource.renamed_from
+        if former is not None:
+            self._renames.append(Rename(former, resource.address, place))
         if ready.kind.check is not None:
             self._say_all(ready.kind.check(resource))
         if ready.kind.expand is None:
@@ -211,9 +233,12 @@ class Manifests:
             return
         known = {target for _, target in references_in(resource.attributes)}
         for each in ready.kind.expand(resource):
-            part = replace(each, origin=resource.address, mark=resource.mark)
+            old = replace(each.address, name=former.name) if former is not None else None
+            part = replace(each, origin=resource.address, mark=resource.mark, renamed_from=old)
             if not self._register(part.address, place, maker=resource.address):
                 continue
+            if old is not None:
+                self._renames.append(Rename(old, resource.address, place))
             self._references += [
                 Reference(part.address, path, target)
                 for path, target in references_in(part.attributes)
@@ -256,14 +281,26 @@ class Manifests:
         mark = place.mark(("apiVersion",))
         self.problems.append(Problem(code="vendor-not-configured", message=message, mark=mark, help=help))
 
-    def _check_ignored(self, envelope: Envelope, ready: ReadyKind, place: Place) -> None:
-        for position, each in enumerate(envelope.lifecycle.ignore_changes):
-            key = re.split(r"[.\[]", each.removeprefix("spec."), maxsplit=1)[0]
+    def _check_ignored(self, data: Node, ready: ReadyKind, place: Place, address: Address | None) -> None:
+        for each in entries(data):
+            key = re.split(r"[.\[]", each.text.removeprefix("spec."), maxsplit=1)[0]
             if key and ready.keys is not None and key not in ready.keys:
                 help = did_you_mean(key, ready.keys, what="known keys")
-                path = ("lifecycle", "ignoreChanges", position)
-                message = f"`ignoreChanges` names `{each}`, but `spec` has no key `{key}`"
-                self._say(place, "unknown-key", message, path, help, address=envelope.address)
+                message = f"`ignoreChanges` names `{each.text}`, but `spec` has no key `{key}`"
+                self._say(place, "unknown-key", message, each.path, help, address=address)
+
+    def _remark(self, data: Node, ready: ReadyKind, place: Place, address: Address) -> None:
+        for each in remarks(data, ready, self._now):
+            self.problems.append(
+                Problem(
+                    code=each.code,
+                    message=each.message,
+                    mark=place.mark(each.path),
+                    address=address,
+                    help=each.help,
+                    severity=Severity.WARNING,
+                )
+            )
 
     def _check_secrets(self, frozen: Frozen, place: Place, address: Address | None) -> None:
         for path, secret in frozen.secrets:

@@ -19,6 +19,8 @@ Schema = dict[str, Any]
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME: Final = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _LABEL: Final = "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,61}[A-Za-z0-9])?$"
+_FIELD: Final = "^spec\\..+"
+_MOMENT: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+(Z|[+-][0-9]{2}:?[0-9]{2}))?$"
 _VARIABLE: Final[Schema] = {
     "title": "Variable",
     "description": "A value of the environment, from `values` in reconciler.yaml",
@@ -128,6 +130,11 @@ def _metadata() -> Schema:
                 "type": "string",
                 "pattern": _NAME,
             },
+            "renamedFrom": {
+                "description": "The name that the manifest had before: its object is kept",
+                "type": "string",
+                "pattern": _NAME,
+            },
             "labels": {
                 "description": "What `-l key=value` selects by",
                 "type": "object",
@@ -151,7 +158,29 @@ def _lifecycle(on_removal: Iterable[OnRemoval]) -> Schema:
             "ignoreChanges": {
                 "type": "array",
                 "description": "Fields that are not compared",
-                "items": _or_variable({"type": "string", "pattern": "^spec\\..+"}),
+                "items": {
+                    "anyOf": [
+                        {"type": "string", "pattern": _FIELD},
+                        {
+                            "type": "object",
+                            "description": "A field that is not compared for a time, or for a reason",
+                            "properties": {
+                                "path": _or_variable({"type": "string", "pattern": _FIELD}),
+                                "until": _or_variable(
+                                    {
+                                        "type": "string",
+                                        "description": "The last day, in UTC, or a time with its zone",
+                                        "pattern": _MOMENT,
+                                    }
+                                ),
+                                "reason": _or_variable({"type": "string", "description": "Why, for people"}),
+                            },
+                            "required": ["path"],
+                            "additionalProperties": False,
+                        },
+                        _VARIABLE_REF,
+                    ]
+                },
             },
             "onRemoval": _or_variable(
                 {

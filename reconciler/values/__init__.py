@@ -22,6 +22,7 @@ from reconciler.values.deliveries import (
     Told,
     Trouble,
     Verdict,
+    Verification,
 )
 from reconciler.values.documents import HIDDEN, MISSING, UNKNOWN, Blank, Document, Path, Ref, Secret, Value, dotted
 from reconciler.values.objects import Hold, HoldKind, Observed, Ownership, Snapshot, Taint
@@ -40,7 +41,7 @@ from reconciler.values.plans import (
     Verb,
 )
 from reconciler.values.problems import Mark, Problem, Severity
-from reconciler.values.resources import Desired, Lifecycle, OnRemoval, ReplaceOrder, Resource
+from reconciler.values.resources import Desired, Ignored, Lifecycle, OnRemoval, ReplaceOrder, Resource
 from reconciler.values.states import Deposed, Intent, Record, Settlement, SettlementStatus, State
 from reconciler.values.traits import Identity, Traits
 
@@ -66,6 +67,7 @@ __all__ = [
     "Hold",
     "HoldKind",
     "Identity",
+    "Ignored",
     "Intent",
     "Lifecycle",
     "Lying",
@@ -105,5 +107,6 @@ __all__ = [
     "Value",
     "Verb",
     "Verdict",
+    "Verification",
     "dotted",
 ]

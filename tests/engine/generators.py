@@ -201,7 +201,22 @@ def world(genes: Genes, before: Desired | None = None, *, strict: bool = False) 
         old = before.resources.get(at) if before is not None else None
         keep = old is not None and genes.pick(2) == 0 and _refers_within(old, present)
         found.append(old if keep and old is not None else resource(genes, at, present, strict=strict))
-    return Desired.of(found)
+    return Desired.of(found if before is None else renamed(genes, found, before))
+
+
+def renamed(genes: Genes, found: list[Resource], before: Desired) -> list[Resource]:
+    """The same world in which now and then a manifest that is new takes over the object of one that went."""
+    gone = sorted(before.resources.keys() - {each.address for each in found})
+    result = []
+    for each in found:
+        free = [old for old in gone if old.type == each.address.type and each.address not in before.resources]
+        if free and genes.rarely(2):
+            gone.remove(free[0])
+            each = replace(each, renamed_from=free[0])  # noqa: PLW2901 - the same manifest
+        elif each.address in before.resources:
+            each = replace(each, renamed_from=None)  # noqa: PLW2901 - and here
+        result.append(each)
+    return result
 
 
 def _refers_within(old: Resource, present: set[Address]) -> bool:

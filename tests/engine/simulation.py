@@ -451,9 +451,10 @@ class Project:
         decision = self.decide(desired, options)
         if is_refused(decision.plan):
             return decision, ()
-        for settlement in decision.settlements:
+        if decision.settlements:  # one page of the journal: all or nothing
             chaos.moment()
-            self.journal.append(settlement)
+            self.journal += decision.settlements
+            chaos.moment()
         return decision, _Apply(self, decision, chaos).run()
 
     def settled(self, desired: Desired) -> Decision:
@@ -538,6 +539,7 @@ class _Apply:
             change.resource,
             lambda to: records[to].id if to in records else None,
             KINDS[type],
+            now=self.snapshot.taken,
             record=records.get(change.address),
             observed=observed if change.action in {Action.UPDATE, Action.RECORD, Action.RECOVER} else None,
         )
@@ -694,6 +696,8 @@ def causes(problem: Problem, decision: Decision, project: Project, desired: Desi
             return rules is not None and rules.prevent_destroy
         case "not-replaceable" | "not-deletable":
             return not traits.deletes
+        case "rename-clash":
+            return resource is not None and {resource.renamed_from, resource.address} <= records.keys()
         case "lookalike":
             assert resource is not None
             known = {id for ids in project.recorded_ids().values() for id in ids}

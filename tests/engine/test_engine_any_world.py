@@ -319,6 +319,7 @@ def test_what_is_sent_for_an_unchanged_resource_is_what_was_sent_last(genes: Gen
                 resource,
                 lambda to: records[to].id,
                 traits_of(address.type),
+                now=project.vendor.now,
                 record=records[address],
                 observed=project.vendor.observed(address.type, records[address].ids[0]),
             )

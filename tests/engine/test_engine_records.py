@@ -63,7 +63,7 @@ def test_references_become_ids_at_any_depth() -> None:
 
 
 def test_ignored_paths_may_be_written_with_or_without_spec() -> None:
-    assert ignored_paths(Lifecycle(ignore_changes=("spec.a.b", "c"))) == {"a.b", "c"}
+    assert ignored_paths(Lifecycle(ignore_changes=("spec.a.b", "c")), START) == {"a.b", "c"}
 
 
 def send(wanted_now: Document, applied: Document, observed: Document | None, *ignored: str) -> Document:
@@ -72,6 +72,7 @@ def send(wanted_now: Document, applied: Document, observed: Document | None, *ig
         resource,
         {ACCOUNT: "x"}.get,
         KINDS["sim/Account"],
+        now=START,
         record=recorded("Account", applied),
         observed=seen("account-a", observed) if observed is not None else None,
     )
@@ -128,7 +129,9 @@ def test_a_new_object_gets_everything_that_is_written() -> None:
 def test_what_has_no_record_yet_is_sent_as_the_vendor_has_it() -> None:
     resource = wanted("Account", {"name": "A", "pin": 1}, lifecycle=Lifecycle(ignore_changes=("name", "pin")))
 
-    assert to_send(resource, lambda _: None, KINDS["sim/Account"], observed=seen("x", {"name": "B"})) == {"name": "B"}
+    assert to_send(resource, lambda _: None, KINDS["sim/Account"], now=START, observed=seen("x", {"name": "B"})) == {
+        "name": "B"
+    }
 
 
 # --- records ---

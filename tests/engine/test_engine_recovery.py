@@ -24,6 +24,7 @@ from reconciler.values import (
     Reason,
     ReasonCode,
     Record,
+    Resource,
     Secret,
     Settlement,
     SettlementStatus,
@@ -52,7 +53,9 @@ def creation(kind: str = "Account", document: Document | None = None, *, id: str
 
 
 def recovered(state: State, intents: tuple[Intent, ...], snapshot: Snapshot, *wanted: Address) -> Recovery:
-    return recover(state, intents, snapshot, KINDS.__getitem__, wanted)
+    return recover(
+        state, intents, snapshot, KINDS.__getitem__, {each: Resource(address=each, attributes={}) for each in wanted}
+    )
 
 
 def settlement(intent: Intent, status: SettlementStatus, record: Record | None = None) -> Settlement:
