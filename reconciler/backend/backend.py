@@ -6,21 +6,30 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.backend.errors import BackendError
+from reconciler.backend.errors import BackendError, LedgerBroken
 from reconciler.backend.grip import Waiting
 from reconciler.backend.holder import Holder
-from reconciler.backend.journal import KEPT, Journal
+from reconciler.backend.journal import KEPT, Journal, command_of
 from reconciler.backend.leases import LEASE
+from reconciler.backend.ledger import Head, Ledger
 from reconciler.backend.locks import Lock, lock_over
 from reconciler.backend.objects import Followed, Objects
 from reconciler.engine.codec import Page, StoredState, encode_state
 from reconciler.stores import Store, StoreOptions, open_store
 from reconciler.values import Intent, State
 from reconciler.values.address import is_name
+from reconciler.values.ledger import Begin, Ending
 
 _NO_OPTIONS = StoreOptions()
+
+Now = Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,14 @@ class Loaded:
 
     state: State | None
     open_intents: tuple[Intent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """With which record the ledger begins anew, and what was wrong before it."""
+
+    head: Head
+    reason: str
 
 
 class Backend:
@@ -90,19 +107,28 @@ class Backend:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         waiting: Waiting = lambda _: None,
+        now: Now = _now,
+        commit: Callable[[], str | None] = lambda: None,
     ) -> Iterator[Journal]:
         """
         Hold the lock during the block and write through the journal it gives.
 
         When somebody else holds it, waits up to `timeout` seconds, telling `waiting` once for whom, and then raises
         `Locked`. In a bucket, a holder whose heartbeat stands still is taken over after its lease, however short the
-        `timeout`. The journal's state is read after the lock was taken.
+        `timeout`. The journal's state is read after the lock was taken, and what the ledger lacks is written. `now`
+        tells the ledger the time, and `commit` which manifests this is about, asked only if something is written.
         """
         held = self._lock.hold(holder, timeout=timeout, clock=clock, sleep=sleep, waiting=waiting)
         with held as grip:
-            journal = Journal(self._objects, holder, grip, keep=self._keep)
+            journal = Journal(self._objects, holder, grip, keep=self._keep, now=now, commit=commit)
             try:
                 yield journal
+            except Exception:
+                journal.conclude(Ending.FAILED)
+                raise
+            except BaseException:
+                journal.conclude(Ending.INTERRUPTED)
+                raise
             finally:
                 journal.close()
 
@@ -114,6 +140,7 @@ class Backend:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         waiting: Waiting = lambda _: None,
+        now: Now = _now,
     ) -> Holder:
         """
         Clear the lock that a command left behind by dying; gives that command.
@@ -127,7 +154,7 @@ class Backend:
             raise BackendError("the state is not locked; there is nothing to unlock")
         if left_behind.id != lock_id:
             raise BackendError(f"no lock has the id `{lock_id}`; the one left behind is {left_behind}")
-        with self.lock(holder, clock=clock, sleep=sleep, waiting=waiting):
+        with self.lock(holder, clock=clock, sleep=sleep, waiting=waiting, now=now):
             return left_behind
 
     def kept_states(self) -> tuple[int, ...]:
@@ -150,17 +177,60 @@ class Backend:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         waiting: Waiting = lambda _: None,
+        now: Now = _now,
     ) -> Followed:
         """
         Put a copy in the place of what cannot be used, and follow the journal from there as far as it leads.
 
-        `agree` sees under the lock what would come of it, and raises to leave everything as it is.
+        `agree` sees under the lock what would come of it, and raises to leave everything as it is. The ledger begins
+        anew with all that the state holds then.
         """
         with self._lock.hold(holder, timeout=0, clock=clock, sleep=sleep, waiting=waiting):
             found = self._objects.follow(stored)
             agree(found)
-            self._objects.mend(found, holder.id)
+            ledger = Ledger(self._objects)
+            ledger.look_past_damage(stored)
+            begin = Begin(command=command_of(holder), record=ledger.next)
+            number = self._objects.mend(found, begin)
+            ledger.pay()
+            reason = (
+                f"the state could not be used: it was restored from a copy as of page {stored.folded}, "
+                f"{found.followed} pages after it were followed, and {len(found.lost)} numbers were lost"
+            )
+            ledger.seal(begin, (), found.folding.state, page=number, ended=now(), reasons=(reason,))
+            self._objects.clear(found.folding.state, number)
             return found
+
+    def seal(
+        self,
+        holder: Holder,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        waiting: Waiting = lambda _: None,
+        now: Now = _now,
+    ) -> Sealed:
+        """
+        Let the ledger begin anew after what cannot be gone on with, which stays as it is.
+
+        The new record names what was wrong and holds the digest of what stands before it. Raises `BackendError` when
+        nothing is wrong.
+        """
+        with self._lock.hold(holder, timeout=0, clock=clock, sleep=sleep, waiting=waiting):
+            present = self._objects.present()
+            ledger = Ledger(self._objects)
+            try:
+                ledger.look(present)
+            except LedgerBroken as broken:
+                reason = broken.what
+            else:
+                raise BackendError("the ledger can be gone on with: there is nothing to seal")
+            assert present is not None  # where nothing is stored nothing can be broken
+            begin = Begin(command=command_of(holder), record=ledger.after_all_known(present))
+            state, number = present.folding.state, present.last + 1
+            self._objects.write_page(state.lineage, number, begin)
+            head = ledger.seal(begin, present.folding.open_intents, state, page=number, ended=now(), reasons=(reason,))
+            return Sealed(head=head, reason=reason)
 
     def kept_state(self, number: int) -> StoredState:
         """One of the kept states."""

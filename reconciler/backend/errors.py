@@ -13,6 +13,17 @@ class Damaged(BackendError):
     """What is stored cannot be used as it is; a copy can be put in its place."""
 
 
+class LedgerBroken(BackendError):
+    """The ledger cannot be gone on with: a record would say that it follows what nobody can read; `what` is wrong."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what}; nothing was changed. Restore it from a backup, or see `reconciler history verify` and go on with "
+            "`reconciler history seal`, which leaves what is there and says in the ledger what was wrong"
+        )
+
+
 class Locked(BackendError):
     """Somebody else holds the lock; `holder` is None when they have only just taken it."""
 

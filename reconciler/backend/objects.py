@@ -3,10 +3,12 @@ The numbered objects of one project and environment.
 
     <project>/<environment>/state/000000000042.json      the state after journal page 42
     <project>/<environment>/journal/000000000043.json    page 43: intents and settlements
+    <project>/<environment>/ledger/000000000007.json     record 7: all that the seventh command that wrote has done
     <project>/<environment>/lock                         held by the command that writes; in a bucket `lock/…`
 
 Numbers of the journal have no gap. The present is the newest state and every page after it; older states are kept as
-a way back, and with them the pages that lead from the oldest of them to the newest.
+a way back, and with them the pages that lead from the oldest of them to the newest. The ledger is kept for ever, and
+pages are kept at least until a record of it covers them.
 """
 
 from __future__ import annotations
@@ -23,15 +25,19 @@ from reconciler.engine.codec import (
     CodecError,
     Page,
     StoredState,
+    decode_ledger,
     decode_page,
     decode_state,
+    digest_of,
     encode_page,
     encode_state,
     lineage_of,
 )
 from reconciler.engine.journal import Folding, JournalError
+from reconciler.engine.ledger import Leaf
 from reconciler.stores import AlreadyThere, NotThere, Store
 from reconciler.values import State
+from reconciler.values.ledger import Begin
 
 _FILE = re.compile(r"([0-9]{12})\.json\Z")
 _LOOKS = 3
@@ -91,6 +97,10 @@ class Objects:
     def page_name(self, number: int) -> str:
         """The name of page `number`."""
         return f"{self._base}/journal/{number:012d}.json"
+
+    def ledger_name(self, number: int) -> str:
+        """The name of record `number`."""
+        return f"{self._base}/ledger/{number:012d}.json"
 
     def claim(self, name: str, body: bytes) -> None:
         """Create the object; raises `Fenced` when somebody else has. One's own, of a lost reply, counts as done."""
@@ -164,6 +174,36 @@ class Objects:
             raise self._damaged(name, f"says that it is number {page.number}")
         return page
 
+    def read_pages(self, numbers: Sequence[int], lineage: str) -> Iterator[Page]:
+        """Several pages of this lineage, in the order of their numbers."""
+        return _side_by_side(lambda number: self.read_page(number, lineage), numbers)
+
+    def pages(self) -> tuple[int, ...]:
+        """The numbers of all pages that are there, readable or not."""
+        return self._numbers("journal")
+
+    def ledger(self) -> tuple[int, ...]:
+        """The numbers of all records that are there, readable or not."""
+        return self._numbers("ledger")
+
+    def leaf(self, number: int) -> Leaf:
+        """Record `number` as it is stored, good or bad."""
+        name = self.ledger_name(number)
+        where = self.store.where(name)
+        try:
+            body = self.store.read(name)
+        except NotThere:
+            return Leaf(number=number, name=where, digest=None, record=None, trouble="is not there any more")
+        try:
+            return Leaf(number=number, name=where, digest=digest_of(body), record=decode_ledger(body))
+        except CodecError as error:
+            trouble = f"cannot be used: {error}"
+            return Leaf(number=number, name=where, digest=digest_of(body), record=None, trouble=trouble)
+
+    def leaves(self, numbers: Sequence[int]) -> Iterator[Leaf]:
+        """Several records, in the order of their numbers."""
+        return _side_by_side(self.leaf, numbers)
+
     def forget(self, states: Iterable[int], pages: Iterable[int]) -> None:
         """Delete states, oldest first, and then pages that no state that is left begins before."""
         for number in states:
@@ -193,12 +233,20 @@ class Objects:
             highest=max((*states, *pages, stored.folded)),
         )
 
-    def mend(self, found: Followed, by: str) -> None:
-        """Make the state that was found the newest one, then delete what it replaces and what cannot be read."""
+    def mend(self, found: Followed, begin: Begin) -> int:
+        """Make the state that was found the newest one; gives its number."""
         state, number = found.folding.state, found.highest + 1
-        page = Page(lineage=state.lineage, number=number, by=by, entries=())
-        self.claim(self.page_name(number), encode_page(page))  # whoever thinks to hold the lock finds it taken
+        self.write_page(state.lineage, number, begin)  # whoever thinks to hold the lock finds it taken
         self.claim(self.state_name(number), encode_state(state, found.folding.open_intents, folded=number))
+        return number
+
+    def write_page(self, lineage: str, number: int, begin: Begin) -> None:
+        """Write a page that only says who took its number."""
+        page = Page(lineage=lineage, number=number, by=begin.command.id, entries=(begin,))
+        self.claim(self.page_name(number), encode_page(page))
+
+    def clear(self, state: State, number: int) -> None:
+        """Delete what a mended state replaces and what cannot be read."""
         kept = [each for each in self.states() if each == number or self._is_good(each, state.lineage)]
         self.forget(
             states=[each for each in self.states() if each not in kept],

@@ -49,12 +49,20 @@ def run_apply(session: Session, operation: Operation, *, yes: bool, question: st
     traits, settings = workspace.catalog.traits, session.settings
     if not applied.report.outcomes:
         _show(session, workspace, applied.plan)
+        _say_head(workspace)
         return _exit_code(session, applied)
     click.echo(render_report(applied.report, traits=traits, colour=settings.coloured(), width=settings.width))
     if applied.proven and not applied.interrupted:
         click.echo("Planned again: nothing is left to do.")
+    _say_head(workspace)
     session.say_problems(workspace.warnings)
     return _exit_code(session, applied)
+
+
+def _say_head(workspace: Workspace) -> None:
+    """The digest by which `history verify --head` later knows whether anything up to here was altered."""
+    if workspace.head is not None:
+        click.echo(f"Ledger: record {workspace.head.number}, {workspace.head.digest}")
 
 
 def _show(session: Session, workspace: Workspace, plan: Plan) -> None:

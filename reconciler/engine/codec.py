@@ -1,5 +1,5 @@
 """
-What is kept in files, as canonical JSON and back: state, journal pages and saved plans.
+What is kept in files, as canonical JSON and back: state, journal pages, the ledger's records and saved plans.
 
 A file carries its format version, the tool's version and a digest of everything else, and is believed only whole: a
 damaged, foreign or newer file raises `CodecError` and is never "empty". `forms` says how values are written.
@@ -32,6 +32,7 @@ from reconciler.engine.forms import (
     to_json,
 )
 from reconciler.values import Change, Desired, Document, Intent, Options, Plan, Record, Settlement, State
+from reconciler.values.ledger import Begin, LedgerRecord
 
 __all__ = [
     "FORMAT",
@@ -44,6 +45,7 @@ __all__ = [
     "canonical",
     "decode_document",
     "decode_intent",
+    "decode_ledger",
     "decode_object",
     "decode_page",
     "decode_plan",
@@ -58,6 +60,7 @@ __all__ = [
     "encode_change",
     "encode_document",
     "encode_intent",
+    "encode_ledger",
     "encode_object",
     "encode_page",
     "encode_plan",
@@ -74,7 +77,7 @@ __all__ = [
 FORMAT = 1
 """The format that this version writes, and the only one that it reads."""
 
-Entry: TypeAlias = Intent | Settlement
+Entry: TypeAlias = Begin | Intent | Settlement
 
 _T = TypeVar("_T")
 
@@ -143,8 +146,8 @@ class Page:
     """
     One object of the journal.
 
-    `by` is the id of the lock under which it was written. A page without entries only takes its number, so that
-    nobody else who thinks to hold the lock can write.
+    `by` is the id of the lock under which it was written. The first page of each begins with a `Begin`; with nothing
+    more it only takes its number, so that nobody else who thinks to hold the lock can write.
     """
 
     lineage: str
@@ -190,6 +193,16 @@ def encode_page(page: Page) -> bytes:
 def decode_page(content: bytes) -> Page:
     """What a journal object holds; raises `CodecError` unless every bit is as written."""
     return _opened("journal", content, Page)
+
+
+def encode_ledger(record: LedgerRecord) -> bytes:
+    """A ledger object's bytes."""
+    return _sealed("ledger", encode_object(LedgerRecord, record))
+
+
+def decode_ledger(content: bytes) -> LedgerRecord:
+    """What a ledger object holds; raises `CodecError` unless every bit is as written."""
+    return _opened("ledger", content, LedgerRecord)
 
 
 def encode_saved_plan(plan: Plan, desired: Desired, options: Options, meta: Document) -> bytes:

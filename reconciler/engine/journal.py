@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from reconciler.values import Intent, Settlement, SettlementStatus, State
+from reconciler.values.ledger import Begin
 
-Entry: TypeAlias = Intent | Settlement
+Entry: TypeAlias = Begin | Intent | Settlement
 
 
 class JournalError(ValueError):
@@ -58,6 +59,8 @@ class Folding:
                     if entry.record and entry.record.address != entry.address:
                         raise JournalError(f"the end for `{entry.address}` holds the record `{entry.record.address}`")
                     still_open.discard(entry.intent)
+                case Begin():
+                    pass
                 case _:
                     assert_never(entry)
 
@@ -65,10 +68,15 @@ class Folding:
         """Apply entries in order: all of them, or none and `JournalError`."""
         self.check(*entries)
         for entry in entries:
-            if isinstance(entry, Intent):
-                self._open[entry.id] = entry
-            else:
-                self._settle(entry)
+            match entry:
+                case Intent():
+                    self._open[entry.id] = entry
+                case Settlement():
+                    self._settle(entry)
+                case Begin():
+                    pass
+                case _:
+                    assert_never(entry)
 
     def _settle(self, settlement: Settlement) -> None:
         self._open.pop(settlement.intent, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,19 @@ from reconciler.operations.plan import Planned, decide, errors
 from reconciler.operations.saved import moved, open_saved
 from reconciler.operations.workspace import Workspace
 from reconciler.secrets import SecretUnavailable
-from reconciler.values import Action, Change, Desired, Options, Plan, Problem, ReasonCode, Report
+from reconciler.values import (
+    Action,
+    Change,
+    Desired,
+    Options,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    Problem,
+    ReasonCode,
+    Report,
+)
+from reconciler.values.ledger import Ending
 
 WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RUN})
 """Actions that send a document, secrets included."""
@@ -107,10 +119,12 @@ def apply(
             draw=lambda: random.token_hex(6),
             stopping=lambda: workspace.stopping,
             redact=workspace.redact,
+            requests=workspace.requests,
             parallelism=parallelism or workspace.project.parallelism,
         )
         with workspace.writing(journal.check):
             carried = carry_out(planned.plan, planned.decision.state.records, planned.snapshot, tools, run=run)
+        journal.conclude(_ending(carried.outcomes, interrupted=workspace.stopping))
         remaining: tuple[Change, ...] = ()
         problems: tuple[Problem, ...] = ()
         refused = False
@@ -127,6 +141,23 @@ def apply(
             interrupted=workspace.stopping,
             left_out=left_out,
         )
+
+
+def _ending(outcomes: Sequence[Outcome], *, interrupted: bool) -> Ending:
+    """How carrying out ended, for the ledger."""
+    if interrupted:
+        return Ending.INTERRUPTED
+    ended = {outcome.status for outcome in outcomes}
+    if ended <= {OutcomeStatus.DONE}:
+        return Ending.DONE
+    waits = ended <= {OutcomeStatus.BLOCKED, OutcomeStatus.WAIT, OutcomeStatus.SKIPPED}
+    return Ending.PARTLY if waits or OutcomeStatus.DONE in ended else Ending.FAILED
+
+
+def _commit_in(contract: SavedPlan | None) -> str | None:
+    """The commit that a saved plan was made from, if it knows."""
+    commit = contract.meta.get("commit") if contract is not None else None
+    return commit if isinstance(commit, str) else None
 
 
 def _prove(

@@ -22,7 +22,6 @@ from reconciler.values.deliveries import (
     Told,
     Trouble,
     Verdict,
-    Verification,
 )
 from reconciler.values.documents import HIDDEN, MISSING, UNKNOWN, Blank, Document, Path, Ref, Secret, Value, dotted
 from reconciler.values.objects import Hold, HoldKind, Observed, Ownership, Snapshot, Taint
@@ -107,6 +106,5 @@ __all__ = [
     "Value",
     "Verb",
     "Verdict",
-    "Verification",
     "dotted",
 ]

@@ -15,6 +15,7 @@ from reconciler.engine.journal import JournalError
 from reconciler.stores import NotThere, StoreError
 from reconciler.stores.local import LocalStore
 from reconciler.values import Address, Intent, Record, Settlement, SettlementStatus, State
+from reconciler.values.ledger import Begin, Command
 
 LAKE = Address("didomi", "Destination", "lake")
 NOW = datetime(2026, 12, 1, 6, tzinfo=UTC)
@@ -22,6 +23,11 @@ NOW = datetime(2026, 12, 1, 6, tzinfo=UTC)
 
 def holder(id: str = "h-1", operation: str = "apply") -> Holder:
     return Holder(id=id, who="ann", operation=operation, host="example", pid=os.getpid(), since=NOW)
+
+
+def begin(id: str, record: int) -> Begin:
+    command = Command(id=id, operation="apply", who="ann", host="example", pid=os.getpid(), since=NOW)
+    return Begin(command=command, record=record)
 
 
 def record(name: str = "lake", **applied: str) -> Record:
@@ -86,7 +92,7 @@ def test_the_first_write_draws_the_lineage(backend: Backend, folder: Path) -> No
         journal.intend(intent("i"))
     loaded = backend.load()
 
-    assert names(folder) == ["journal/000000000001.json", "state/000000000000.json"]
+    assert names(folder) == ["journal/000000000001.json", "ledger/000000000001.json", "state/000000000000.json"]
     assert loaded.state == State(project="shop", environment="prod", lineage=promised, serial=0)
     assert len(promised) == 32
 
@@ -162,10 +168,11 @@ def test_several_ends_are_one_object(backend: Backend, folder: Path) -> None:
 
 def test_the_size_of_a_page_does_not_grow_with_the_state(backend: Backend, folder: Path) -> None:
     with backend.lock(holder()) as journal:
+        journal.settle(settled("", record()))
         journal.intend(intent("i"))
         journal.settle(settled("i"), *(settled("", record(f"lake-{number}")) for number in range(500)))
         journal.intend(intent("i"))
-    sizes = [(folder / f"journal/{number:012d}.json").stat().st_size for number in (1, 3)]
+    sizes = [(folder / f"journal/{number:012d}.json").stat().st_size for number in (2, 4)]
 
     assert sizes[0] == sizes[1]
 
@@ -226,9 +233,9 @@ def test_the_journal_tells_which_command_wrote_what(backend: Backend) -> None:
     with backend.lock(holder("h-2")) as journal:
         journal.settle(settled("a", record()))
 
-    assert [(page.by, page.entries) for page in backend.pages()] == [
-        ("h-1", (intent("a"),)),
-        ("h-2", (settled("a", record()),)),
+    assert [(page.by, page.entries[0], page.entries[1:]) for page in backend.pages()] == [
+        ("h-1", begin("h-1", 1), (intent("a"),)),
+        ("h-2", begin("h-2", 2), (settled("a", record()),)),
     ]
 
 
@@ -555,7 +562,7 @@ def test_taking_over_from_a_killed_command_first_takes_its_next_number(
         pass
 
     assert numbers(folder / "journal") == [1, 2, 3]
-    assert [(page.by, page.entries) for page in backend.pages()][-1] == ("h-1", ())
+    assert [(page.by, page.entries) for page in backend.pages()][-1] == ("h-1", (begin("h-1", 2),))
 
 
 def test_a_lock_given_back_in_order_needs_no_takeover(backend: Backend, folder: Path) -> None:
@@ -596,4 +603,4 @@ def test_a_journal_survives_as_plain_json(backend: Backend, folder: Path) -> Non
     apply(backend, "lake")
     page = json.loads((folder / "journal/000000000001.json").read_bytes())
 
-    assert (page["kind"], page["number"], page["entries"][0]["intent"]["id"]) == ("journal", 1, "lake")
+    assert (page["kind"], page["number"], page["entries"][1]["intent"]["id"]) == ("journal", 1, "lake")

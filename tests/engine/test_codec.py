@@ -561,7 +561,7 @@ def test_a_page_comes_back_as_it_was(entries: list[codec.Entry]) -> None:
 def test_a_page_with_a_strange_entry_is_refused(entry: object) -> None:
     page = codec.encode_page(codec.Page(lineage="1f", number=7, by="h-1", entries=(intent(), settlement())))
 
-    with pytest.raises(CodecError, match=r"`entries\[0\]` should be one of `intent`, `settlement`"):
+    with pytest.raises(CodecError, match=r"`entries\[0\]` should be one of `begin`, `intent`, `settlement`"):
         codec.decode_page(resealed(page, entries=[entry]))
 
 

@@ -188,6 +188,7 @@ def unlock(session: Session, lock_id: str) -> int:
             clock=workspace.clock.monotonic,
             sleep=workspace.clock.sleep,
             waiting=workspace.waiting,
+            now=workspace.clock.now,
         )
     click.echo(f"cleared the lock of {gone}")
     return 0
