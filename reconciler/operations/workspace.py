@@ -165,9 +165,14 @@ class Workspace:
         """How this process names itself in the lock."""
         return Holder.here(operation, self.environ, now=self.clock.now())
 
-    def locked(self, operation: str, *, timeout: float = 0.0) -> AbstractContextManager[Journal]:
-        """The lock, held for an operation; whoever has to wait is told for whom."""
-        return self.backend.lock(
+    @contextmanager
+    def locked(self, operation: str, *, timeout: float = 0.0) -> Iterator[Journal]:
+        """
+        The lock, held for an operation; whoever has to wait is told for whom.
+
+        What the operation raises tells the ledger how it ended; `head` is then its record, if it wrote anything.
+        """
+        lock = self.backend.lock(
             self.holder(operation),
             timeout=timeout,
             clock=self.clock.monotonic,
