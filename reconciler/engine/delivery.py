@@ -59,7 +59,13 @@ def _unknown(expectation: Expectation, lying: Lying | None) -> Iterator[str]:
 def _says_complete(expectation: Expectation) -> bool:
     """Whether something at the place, or a list of the vendor, would tell that all files are there."""
     recognition = expectation.recognition
-    return bool(recognition.markers or recognition.manifest or recognition.promised)
+    return _is_marked(expectation) or bool(recognition.promised)
+
+
+def _is_marked(expectation: Expectation) -> bool:
+    """Whether a whole delivery always has a marker or a manifest beside its files."""
+    recognition = expectation.recognition
+    return bool(recognition.markers) or (recognition.manifest is not None and not recognition.manifest_optional)
 
 
 def _exposure(expectation: Expectation, lying: Lying, remarks: list[Remark]) -> list[Remark]:
@@ -161,10 +167,9 @@ def _faults(expectation: Expectation, lying: Lying, now: datetime) -> Iterator[R
     """What is wrong with what lies there; nothing is a delivery that arrived."""
     told = expectation.told
     running = told is not None and told.status is RunStatus.RUNNING
-    marked = bool(expectation.recognition.markers or expectation.recognition.manifest)
     if running:
         yield _running(expectation, now)
-    elif marked and lying.completed is None:
+    elif _is_marked(expectation) and lying.completed is None:
         yield _unmarked(expectation, now)
     elif told is None and not _says_complete(expectation):
         yield Remark(verdict=Verdict.UNKNOWN, text=f"{_amount(lying)}; nothing says whether that is all")

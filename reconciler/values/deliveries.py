@@ -61,7 +61,8 @@ class Recognition:
     `prefix` is what their keys begin with, below the place. `pattern` is a regular expression that the rest of the key
     must match whole; `None` takes everything that is neither marker nor manifest. `markers` are rests of keys of which
     any one says that the delivery is complete. `manifest` is such an expression for an object that lists the files:
-    its presence completes too, and the session reads it. `promised` are files that the vendor names; where there are
+    its presence completes too, and the session reads it; without one nothing is said when `manifest_optional`, because
+    the vendor does not promise it. `promised` are files that the vendor names; where there are
     any, and no pattern, nothing else counts. `written_from` and `written_until` bound when the objects were written,
     for places where deliveries lie mixed.
     """
@@ -70,6 +71,7 @@ class Recognition:
     pattern: str | None = None
     markers: tuple[str, ...] = ()
     manifest: str | None = None
+    manifest_optional: bool = False
     promised: tuple[Promised, ...] = ()
     written_from: datetime | None = None
     written_until: datetime | None = None
