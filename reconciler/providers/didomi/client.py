@@ -176,15 +176,17 @@ class Client:
 
     # Writing
 
-    def change(self, method: str, path: str, *, query: Query = (), body: object = None) -> Reply:
+    def change(
+        self, method: str, path: str, *, query: Query = (), body: object = None, repeatable: bool | None = None
+    ) -> Reply:
         """
-        Send a request that changes something; returns good answers only.
+        Send a request that changes something; returns good answers only. `repeatable` as in `Http.request`.
 
         404 is `Gone` and 405 `Refused`: what that means is for the caller to find out. Raises `Uncertain` when the
         answer is no proof.
         """
         request = f"{method} {path}"
-        reply = self.send(method, path, query=query, body=body)
+        reply = self.send(method, path, query=query, body=body, repeatable=repeatable)
         if 200 <= reply.status < 300:
             if not reply.is_json and reply.text.strip():
                 raise Uncertain(
@@ -204,13 +206,20 @@ class Client:
                 kind = Refused
         raise kind(_sentence(request, reply), status=reply.status, request=request)
 
-    def send(self, method: str, path: str, *, query: Query = (), body: object = None) -> Reply:
+    def send(
+        self, method: str, path: str, *, query: Query = (), body: object = None, repeatable: bool | None = None
+    ) -> Reply:
         """Send with a valid token. A token that is refused is replaced once."""
         token: _Token | None = None
         for _ in range(2):
             token = self._valid_token(refused=token)
             reply = self._http.request(
-                method, path, query=query, json=body, headers={"Authorization": f"Bearer {token.text}"}
+                method,
+                path,
+                query=query,
+                json=body,
+                headers={"Authorization": f"Bearer {token.text}"},
+                repeatable=repeatable,
             )
             # Missing, malformed and expired tokens get 401 (Didomi, Authentication; documented): nothing happened.
             if reply.status != 401:

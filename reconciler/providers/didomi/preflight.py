@@ -21,8 +21,11 @@ def preflight(client: Client, plan: Plan, snapshot: Snapshot) -> Iterator[Proble
     configs = [change for change in changes if change.address.type == CONFIGS]
     enabling = [change for change in configs if _enables(change)]
     attaching = [change for change in configs if _attaches(change)]
+    importing = [change for change in changes if change.action is Action.RUN]
     if making or enabling:
-        yield from _features(client, (making or enabling)[0])
+        yield from _features(client, (making or enabling)[0], "batch_exports", "batch exports are")
+    if importing:
+        yield from _features(client, importing[0], "consents_api", "the Consents API is")
     if enabling or attaching:
         try:
             rows = read_quotas(client)
@@ -36,7 +39,7 @@ def preflight(client: Client, plan: Plan, snapshot: Snapshot) -> Iterator[Proble
             yield from _too_many_destinations(attaching, quota)
 
 
-def _features(client: Client, first: Change) -> Iterator[Problem]:
+def _features(client: Client, first: Change, product: str, words: str) -> Iterator[Problem]:
     try:
         rows = read_features(client)
     except VendorError as error:
@@ -50,13 +53,13 @@ def _features(client: Client, first: Change) -> Iterator[Problem]:
             address=first.address,
             help="check `organizationId`, and that the key was made in that organization; ask `reconciler doctor`",
         )
-    elif not any(row.get("batch_exports") is True for row in rows):
+    elif not any(row.get(product) is True for row in rows):
         # Enabled by Didomi's support, not by API (Didomi, Configure a batch export; documented).
         yield Problem(
             code="product-not-enabled",
-            message="batch exports are not enabled for this organization",
+            message=f"{words} not enabled for this organization",
             address=first.address,
-            help="ask Didomi's support to enable batch exports; `reconciler doctor` shows when they are",
+            help=f"ask Didomi's support to enable `{product}`; `reconciler doctor` shows when that is done",
         )
 
 

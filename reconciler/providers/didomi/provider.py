@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from reconciler.providers.didomi.client import SAFE, pace
 from reconciler.providers.didomi.destination import DESTINATION
 from reconciler.providers.didomi.export_config import EXPORT_CONFIG
+from reconciler.providers.didomi.imports.manifest import EVENT_IMPORT
 from reconciler.providers.didomi.integration import INTEGRATION
 from reconciler.providers.didomi.session import DidomiSession
 from reconciler.providers.didomi.settings import Settings
@@ -14,12 +15,12 @@ from reconciler.sdk import Connection, Pace, Provider, Session
 
 
 class Didomi(Provider):
-    """Batch exports of consents."""
+    """Batch exports of consents, and batch imports of events."""
 
     name = "didomi"
     title = "Didomi"
     settings = Settings
-    kinds = (DESTINATION, EXPORT_CONFIG, INTEGRATION)
+    kinds = (DESTINATION, EXPORT_CONFIG, INTEGRATION, EVENT_IMPORT)
     safe = SAFE
 
     def connect(self, connection: Connection) -> Session:

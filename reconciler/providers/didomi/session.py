@@ -12,6 +12,7 @@ from reconciler.providers.didomi.client import Client
 from reconciler.providers.didomi.collection import Collection
 from reconciler.providers.didomi.destination import Destinations, instant
 from reconciler.providers.didomi.export_config import ExportConfigs
+from reconciler.providers.didomi.imports.handler import EventImports
 from reconciler.providers.didomi.integration import Integrations
 from reconciler.providers.didomi.mapping import Row
 from reconciler.providers.didomi.preflight import preflight, read_features, read_quotas
@@ -39,7 +40,8 @@ class DidomiSession(Session):
             "ExportConfig": ExportConfigs(self._client),
             "Integration": Integrations(self._client, connection.settings.gcp_fields_in),
         }
-        self._handlers: dict[str, Handler] = {**collections}
+        imports = EventImports(self._client, connection.root, connection.sleep)
+        self._handlers: dict[str, Handler] = {**collections, "EventImport": imports}
         self._collections = collections
 
     @property
