@@ -26,6 +26,7 @@ Query: TypeAlias = Sequence[tuple[str, str]]
 
 FLOW = "/data/foundation/flowservice"
 SANDBOXES = "/data/foundation/sandbox-management/sandboxes"
+LANDING_ZONE = "/data/foundation/connectors/landingzone/credentials"
 
 _LISTS = ("connections", "sourceConnections", "targetConnections", "flows", "runs", "connectionSpecs")
 
@@ -35,6 +36,8 @@ SAFE = (
     SafeRequest("GET", f"{FLOW}/connections/{{}}/test"),
     SafeRequest("GET", f"{FLOW}/connectionSpecs/{{}}/configs"),
     SafeRequest("GET", f"{SANDBOXES}/{{}}"),
+    # Reading tells the credentials that there are; `POST …?action=refresh`, which makes new ones, is never sent.
+    SafeRequest("GET", LANDING_ZONE),
 )
 """Every request that changes nothing."""
 

@@ -323,6 +323,7 @@ DATAFLOW = Kind(
         "the new dataflow begins with a full export of every dataset, and has another id in folder names that hold it"
     ),
     check=check_description,
+    delivers=True,
     example="""\
 apiVersion: adobe.reconciler/v1
 kind: Dataflow

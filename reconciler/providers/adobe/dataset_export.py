@@ -170,6 +170,7 @@ DATASET_EXPORT = Kind(
     ],
     expand=_parts,
     check=_check,
+    delivers=True,
     example="""\
 apiVersion: adobe.reconciler/v1
 kind: DatasetExport

@@ -50,13 +50,14 @@ def read_runs(client: Client, flow: str) -> Sequence[Run]:
     if not isinstance(rows, list):
         raise Unreadable("the answer to `GET /runs` is no list", request="GET /runs")
     mine = [each for each in rows if isinstance(each, Mapping) and each.get("flowId", flow) == flow]
-    return sorted((_run(each) for each in mine), key=lambda run: run.started or _LONG_AGO, reverse=True)
+    return sorted((run_of(each) for each in mine), key=lambda run: run.started or _LONG_AGO, reverse=True)
 
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _run(row: Row) -> Run:
+def run_of(row: Row) -> Run:
+    """One run, whatever case and key its words have."""
     metrics = row.get("metrics")
     written = within(metrics, "statusSummary", "status") or row.get("state")
     word = str(written or "").lower().replace("_", "")

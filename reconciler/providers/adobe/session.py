@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from reconciler.providers.adobe.base_connection import BaseConnections
 from reconciler.providers.adobe.client import SANDBOXES, TOKEN, Client, segment
@@ -25,7 +28,10 @@ from reconciler.sdk import (
     Session,
     VendorError,
 )
-from reconciler.values import Plan, Problem, Record, Snapshot
+from reconciler.values import Expectation, Plan, Problem, Record, Snapshot
+
+if TYPE_CHECKING:
+    from reconciler.providers.adobe.deliveries import Deliveries
 
 
 class AdobeSession(Session):
@@ -63,6 +69,25 @@ class AdobeSession(Session):
         if record.id is None or record.address.kind != "Dataflow":
             return ()
         return read_runs(self._client, record.id)
+
+    @cached_property
+    def _deliveries(self) -> Deliveries:
+        # Only `verify` pays for the room that reads files.
+        from reconciler.providers.adobe.deliveries import Deliveries  # noqa: PLC0415
+
+        return Deliveries(self._client)
+
+    def expectations(self, record: Record, since: datetime, now: datetime) -> Iterable[Expectation]:
+        """Every time that the schedule of a dataflow names, and every run."""
+        return self._deliveries.expectations(record, since, now)
+
+    def access(self, expectation: Expectation) -> object | None:
+        """What opens a landing zone, and who signs in at an SFTP server."""
+        return self._deliveries.access(expectation)
+
+    def manifested(self, expectation: Expectation, key: str, body: bytes) -> Expectation:
+        """The files that a manifest lists."""
+        return self._deliveries.manifested(expectation, body)
 
     def doctor(self) -> Iterable[Check]:
         """The token, the sandbox, and what each permission shows."""

@@ -33,7 +33,8 @@ class Settings(VendorSettings):
     `vendors.adobe` of the project file: one sandbox of one organization.
 
     `destinations_limit` is how many destinations the sandbox may hold, `wait_minutes` how long a change under way at
-    Adobe is waited for, `end_warning_days` how long before its end an export is warned of.
+    Adobe is waited for, `end_warning_days` how long before its end an export is warned of. `storage_accounts` says by
+    container of Azure Blob in which storage account it lies, since Adobe does not give that back.
     """
 
     base_url: BaseUrl = BASE_URL
@@ -50,6 +51,8 @@ class Settings(VendorSettings):
     allow_every_eight_hours: bool = False
     end_warning_days: Annotated[int, Field(ge=0)] = 30
     wait_minutes: Annotated[float, Field(gt=0)] = 10.0
+    # "Naming rules" of Azure storage accounts (Microsoft's documentation; certain).
+    storage_accounts: dict[str, Annotated[str, Field(pattern=r"^[a-z0-9]{3,24}$")]] = Field(default_factory=dict)
 
     @property
     def tokens_at(self) -> str:
