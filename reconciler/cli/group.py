@@ -25,6 +25,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "explain": "Say why a resource gets the action it gets.",
         "graph": "Draw who needs whom.",
         "runs": "List recent runs as the vendor reports them.",
+        "verify": "Prove that deliveries are there, fresh, complete, private and valid.",
         "drift": "Say what moved at the vendors since the last apply.",
     },
     "When something broke": {

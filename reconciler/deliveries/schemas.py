@@ -22,6 +22,25 @@ class BadSchema(ValueError):
     """The text is no JSON Schema that can be used; the message says why."""
 
 
+def schema_flaw(text: str) -> str | None:
+    """What keeps the text from being a JSON Schema, or `None`; looks at the schema alone and needs no record."""
+    from jsonschema import SchemaError  # noqa: PLC0415 - only who names a schema pays
+    from jsonschema.validators import validator_for  # noqa: PLC0415
+
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return "it is no JSON"
+    if not isinstance(document, dict):
+        return "a schema is an object"
+    try:
+        validator_for(document).check_schema(document)
+    except SchemaError as error:
+        place = "/".join(str(each) for each in error.absolute_path)
+        return f"`{place}`: {error.message}" if place else str(error.message)
+    return None
+
+
 class Broken(NamedTuple):
     """A keyword of the schema that a record breaks."""
 

@@ -52,7 +52,7 @@ def _unknown(expectation: Expectation, lying: Lying | None) -> Iterator[str]:
         return
     if expectation.private and lying.exposed is None:
         yield from lying.unsure or ("whether others may read the place",)
-    if lying.files and not _says_complete(expectation):
+    if lying.files and lying.completed is None and not _says_complete(expectation):
         yield "whether these are all files: nothing at the place says so"
 
 
@@ -100,7 +100,7 @@ def _arrival(expectation: Expectation, lying: Lying | None, now: datetime) -> It
         yield _absent(expectation, trouble, now)
     else:
         faults = list(_faults(expectation, lying, now))
-        yield from faults or [_delivered(expectation, lying)]
+        yield from faults or [_delivered(expectation, lying, now)]
 
 
 def _unseen(expectation: Expectation, now: datetime) -> Remark:
@@ -171,7 +171,7 @@ def _faults(expectation: Expectation, lying: Lying, now: datetime) -> Iterator[R
         yield _running(expectation, now)
     elif _is_marked(expectation) and lying.completed is None:
         yield _unmarked(expectation, now)
-    elif told is None and not _says_complete(expectation):
+    elif told is None and lying.completed is None and not _says_complete(expectation):
         yield Remark(verdict=Verdict.UNKNOWN, text=f"{_amount(lying)}; nothing says whether that is all")
     elif not lying.files:
         yield from _no_files(expectation, now)
@@ -271,10 +271,11 @@ def _counted(found: int, wanted: int, subject: str) -> Iterator[Remark]:
         yield Remark(verdict=verdict, text=text)
 
 
-def _delivered(expectation: Expectation, lying: Lying) -> Remark:
+def _delivered(expectation: Expectation, lying: Lying, now: datetime) -> Remark:
     arrived = lying.arrived
     assert arrived is not None, "something lies there"
-    late = expectation.late is not None and arrived > expectation.late
+    # A copy that was made after the moment that is judged says nothing about when it came.
+    late = expectation.late is not None and expectation.late < arrived <= now
     amount = f"{_amount(lying)}, written {_at(arrived)}"
     return Remark(verdict=Verdict.DELIVERED, text=f"{amount}, which was late" if late else amount)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.operations.contracts import contract_problems
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Problem
 
@@ -28,4 +29,8 @@ def validate(workspace: Workspace, paths: Sequence[Path] | None = None) -> Valid
         if (look := workspace.catalog.kind(resource.address.type).files) is not None
         for problem in look(resource, workspace.project.root)
     )
-    return Validated(files=loaded.files, resources=len(loaded.desired.resources), problems=(*loaded.problems, *named))
+    return Validated(
+        files=loaded.files,
+        resources=len(loaded.desired.resources),
+        problems=(*loaded.problems, *named, *contract_problems(workspace.project.root, loaded)),
+    )

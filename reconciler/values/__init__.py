@@ -22,6 +22,7 @@ from reconciler.values.deliveries import (
     Told,
     Trouble,
     Verdict,
+    Verification,
 )
 from reconciler.values.documents import HIDDEN, MISSING, UNKNOWN, Blank, Document, Path, Ref, Secret, Value, dotted
 from reconciler.values.objects import Hold, HoldKind, Observed, Ownership, Snapshot, Taint
@@ -106,5 +107,6 @@ __all__ = [
     "Value",
     "Verb",
     "Verdict",
+    "Verification",
     "dotted",
 ]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from reconciler.values.address import Address
+from reconciler.values.problems import Problem
 
 
 class RunStatus(enum.Enum):
@@ -266,6 +267,45 @@ class Finding:
     remarks: tuple[Remark, ...] = ()
     lying: Lying | None = None
     unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """
+    What one check of deliveries found.
+
+    `findings` are in the order of address, time, name and place. `content` says that files were read. `silent` are
+    managed objects that leave files and owed none in this time. `problems` are objects of which nothing could be said,
+    `denied` that credentials or permissions were refused somewhere.
+    """
+
+    project: str
+    environment: str
+    since: datetime
+    now: datetime
+    content: bool = False
+    findings: tuple[Finding, ...] = ()
+    silent: tuple[Address, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    denied: bool = False
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether somebody has to look at a delivery."""
+        return any(each.verdict.is_trouble for each in self.findings)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a part of the check could not be made."""
+        return bool(self.problems) or any(
+            remark.verdict is Verdict.UNREADABLE for each in self.findings for remark in each.remarks
+        )
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        """How often each verdict was given, in the order in which verdicts are declared; none that was not."""
+        given = [each.verdict for each in self.findings]
+        return {each: given.count(each) for each in Verdict if each in given}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,146 @@
+"""What `verify` prints on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from reconciler.engine.delivery import size
+from reconciler.reports.escape import columns, pad, plain, plural, wrap
+from reconciler.reports.paint import Style, paint
+from reconciler.reports.verify_words import by_address, checked, span, summary, texts
+from reconciler.values import Content, Finding, Verdict, Verification
+
+_STYLES = {
+    Verdict.DELIVERED: Style.GOOD,
+    Verdict.AWAITED: Style.FAINT,
+    Verdict.IN_PROGRESS: Style.ACTIVE,
+    Verdict.EXPIRED: Style.FAINT,
+    Verdict.UNKNOWN: Style.CHANGED,
+    Verdict.LATE: Style.CHANGED,
+}
+_WORD = max(len(each.value) for each in Verdict)
+_FOLDED = frozenset({Verdict.DELIVERED, Verdict.EXPIRED})
+
+
+def render_verification(
+    verification: Verification, *, colour: bool = False, width: int = 80, every: bool = False
+) -> str:
+    """
+    Each object with its deliveries, and a last line that counts them.
+
+    Deliveries in a row that need nobody are one line, unless `every`.
+    """
+    lines = [f"Deliveries from {span(verification)}", ""]
+    for address, findings in by_address(verification.findings):
+        lines.append(paint(plain(str(address)), Style.STRONG, colour=colour))
+        for place, at_place in groupby(sorted(findings, key=_place), key=_place):
+            if place:
+                lines.append(f"  at {plain(place)}")
+            lines += _deliveries(list(at_place), colour=colour, width=width, every=every)
+        lines += _unknown(findings, width)
+        lines.append("")
+    for address in verification.silent:
+        lines += wrap(plain(f"{address}: nothing is expected in this time"), width, rest="  ")
+    if verification.silent:
+        lines.append("")
+    lines.append(paint(summary(verification), Style.STRONG, colour=colour))
+    return "\n".join(lines)
+
+
+def _place(finding: Finding) -> str:
+    return finding.expectation.place or ""
+
+
+def _deliveries(findings: Sequence[Finding], *, colour: bool, width: int, every: bool) -> Iterator[str]:
+    groups = [[each] for each in findings] if every else _folded(findings)
+    names = max(columns(_name(each)) for each in groups)
+    for group in groups:
+        verdict = group[0].verdict
+        first = f"  {pad(_name(group), names)}  "
+        word = paint(pad(verdict.value, _WORD), _STYLES.get(verdict, Style.BAD), colour=colour)
+        rest = " " * (len(first) + _WORD + 2)
+        sentences = [_sum(group)] if len(group) > 1 else _sentences(group[0])
+        for number, sentence in enumerate(sentences):
+            wrapped = wrap(plain(sentence), width, first=rest, rest=rest)
+            if number == 0:
+                yield f"{first}{word}  {wrapped[0].strip()}".rstrip()
+                yield from wrapped[1:]
+            else:
+                yield from wrapped
+        if len(group) == 1:
+            lying = group[0].lying
+            if lying is not None and lying.content is not None:
+                yield from _content(lying.content, rest, width)
+
+
+def _folded(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Deliveries in a row of which there is nothing to say but that they are there, or no longer."""
+    groups: list[list[Finding]] = []
+    for each in findings:
+        last = groups[-1][0] if groups else None
+        if last is not None and _may_fold(each) and _may_fold(last) and each.verdict is last.verdict:
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    return groups
+
+
+def _may_fold(finding: Finding) -> bool:
+    lying = finding.lying
+    content = lying.content if lying is not None else None
+    return finding.verdict in _FOLDED and len(finding.remarks) == 1 and (content is None or not content.broken)
+
+
+def _name(group: Sequence[Finding]) -> str:
+    first, last = plain(group[0].expectation.name), plain(group[-1].expectation.name)
+    return first if len(group) == 1 else f"{first} … {last}"
+
+
+def _sum(group: Sequence[Finding]) -> str:
+    text = plural(len(group), "delivery", "deliveries")
+    stocks = [each.lying for each in group if each.lying is not None]
+    if group[0].verdict is Verdict.DELIVERED:
+        text += (
+            f", {plural(sum(len(each.files) for each in stocks), 'file')}, {size(sum(each.size for each in stocks))}"
+        )
+        contents = [each.content for each in stocks if each.content is not None]
+        if contents:
+            text += f", {plural(sum(each.records for each in contents), 'record')} read"
+    return text
+
+
+def _sentences(finding: Finding) -> list[str]:
+    lines = []
+    for text, help in texts(finding):
+        lines.append(text)
+        if help is not None:
+            lines.append(f"help: {help}")
+    return lines
+
+
+def _content(content: Content, margin: str, width: int) -> Iterator[str]:
+    yield from wrap(plain(checked(content)), width, first=margin, rest=margin)
+    for broken in content.broken:
+        level = "" if broken.level == "error" else f" ({broken.level})"
+        line = plain(f"{broken.rule}: {plural(broken.total, 'time')}{level}")
+        yield from wrap(line, width, first=margin, rest=margin + "  ")
+        for example in content.examples:
+            if example.rule != broken.rule:
+                continue
+            file = example.object.rpartition("/")[2]
+            place = f"{file}:{example.line}" if example.line is not None else file
+            parts = [place, example.path, example.message, f"({example.value})" if example.value else ""]
+            text = plain(" ".join(each for each in parts if each))
+            yield from wrap(text, width, first=margin + "  ", rest=margin + "    ")
+
+
+def _unknown(findings: Sequence[Finding], width: int) -> Iterator[str]:
+    """What nobody can say, each once and for how many deliveries."""
+    said: dict[str, int] = {}
+    for each in findings:
+        for text in each.unknown:
+            said[text] = said.get(text, 0) + 1
+    for text, count in said.items():
+        of = f" ({count} of {plural(len(findings), 'delivery', 'deliveries')})" if count < len(findings) else ""
+        yield from wrap(plain(f"not known: {text}{of}"), width, first="  ", rest="    ")
