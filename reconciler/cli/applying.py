@@ -26,7 +26,7 @@ Operation = Callable[["Workspace", Callable[[Plan], bool]], "Applied"]
 def run_apply(session: Session, operation: Operation, *, yes: bool, question: str) -> int:
     """Open the project, run `operation` with the question whether to go on, print how it ended, give the exit code."""
     if not yes and not session.settings.interactive:
-        raise Misused("there is no terminal to ask on; add `-y` to apply without a question")
+        raise Misused("there is no terminal to ask on; add `-y` to apply without a question, or `--approve DIGEST`")
     with progress(session.settings) as speaking:
         workspace = session.open(speaking)
         session.stop_gracefully()

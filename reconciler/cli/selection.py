@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -118,6 +119,21 @@ def limit(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def _digest(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """A whole digest as plans print it; a usage error for anything else."""
+    if text is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise click.BadParameter(f"`{text}` is no digest of a plan; those begin with `sha256:`, 64 digits follow")
+    return text
+
+
+approve = click.option(
+    "--approve",
+    metavar="DIGEST",
+    callback=_digest,
+    help="Carry out the plan with this digest, limits or not, without a question; any other is refused.",
+)
 
 
 def options_of(

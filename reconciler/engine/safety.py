@@ -45,16 +45,20 @@ def over_limits(changes: Iterable[Change], records: Mapping[Address, Record], li
             code="too-many-deletes",
             message=(
                 f"{count} of {known[type]} recorded `{type}` would be deleted, replaced or made again, "
-                f"and at most {allowed(known[type], limits)} may"
+                f"and at most {allowed(known[type], limits)} may ({_which(known[type], limits)})"
             ),
-            help=(
-                f"look at each of them; to approve, run with `--max-deletes {count} --max-delete-percent 100`, "
-                "or raise `limits` in the project file"
-            ),
+            help="look at each of them; `limits` in the project file says how many may go in one plan",
         )
         for type, count in sorted(spent.items())
         if count > allowed(known[type], limits)
     )
+
+
+def _which(recorded: int, limits: Limits) -> str:
+    """The one of the two limits that is lower for so many recorded objects."""
+    if limits.max_deletes <= int(recorded * limits.max_delete_percent / 100):
+        return f"`maxDeletes` is {limits.max_deletes}"
+    return f"`maxDeletePercent` is {limits.max_delete_percent:g}"
 
 
 def short_lists(

@@ -14,6 +14,7 @@ from reconciler.engine.planner import is_refused, to_do
 from reconciler.engine.safety import Limits
 from reconciler.engine.shape import references, secrets
 from reconciler.operations.applying import Tools, carry_out
+from reconciler.operations.approval import check_approved
 from reconciler.operations.clock import Stopped
 from reconciler.operations.failures import Denied, Failure, NotSafe, Stale
 from reconciler.operations.plan import Planned, decide, errors
@@ -70,14 +71,16 @@ def apply(
     lock_timeout: float = 0.0,
     allow_new_local_state: bool = True,
     allow_partial: bool = False,
+    approved: str | None = None,
 ) -> Applied:
     """
     Plan (or take the saved plan) under the lock, ask `confirm`, carry out, prove.
 
-    With `allow_partial` what has moved since a plan was saved is left out, with everything that needs it.
+    With `allow_partial` what has moved since a plan was saved is left out, with everything that needs it. `approved` is
+    the digest of the one plan that may be carried out, limits or not.
 
-    Raises `NotSafe` for a plan with problems, `Stale` for a saved plan that no longer matches, `Denied` when a secret
-    or a credential is missing, and the backend's `Locked`.
+    Raises `NotSafe` for a plan with problems, `Stale` for a saved plan that no longer matches or a plan that is not the
+    approved one, `Denied` when a secret or a credential is missing, and the backend's `Locked`.
     """
     contract = open_saved(workspace, saved) if saved is not None else None
     options = contract.options if contract is not None else options or Options()
@@ -98,15 +101,20 @@ def apply(
         if workspace.stopping:
             raise Stopped
         if contract is not None:
+            check_approved(contract.plan, approved)
             planned, left_out = _as_saved(contract, planned, plan, allow_partial=allow_partial)
+        else:
+            planned = replace(planned, plan=check_approved(planned.plan, approved))
         if is_refused(planned.plan):
             raise NotSafe("the plan is refused", planned.plan.problems, plan=planned.plan)
         settlements = planned.decision.settlements
         if not to_do(planned.plan) and not settlements:
             return Applied(plan=planned.plan, carried_out=True, report=Report(outcomes=()))
         if to_do(planned.plan) and not confirm(planned.plan):
+            journal.conclude(Ending.REFUSED)
             return Applied(plan=planned.plan, carried_out=False, report=Report(outcomes=()))
         _resolve_secrets(workspace, planned.plan)
+        journal.describe(plan=planned.plan.digest, commit=_commit_in(contract))
         if settlements:
             journal.settle(*settlements)
         tools = Tools(

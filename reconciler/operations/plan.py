@@ -12,6 +12,8 @@ from reconciler.engine.recovery import recover
 from reconciler.engine.renames import known_as
 from reconciler.engine.safety import Limits
 from reconciler.operations.addresses import guess
+from reconciler.operations.approval import with_digest
+from reconciler.operations.failures import Invalid
 from reconciler.operations.reading import Reader
 from reconciler.operations.rotation import look_at, told
 from reconciler.operations.vendors import asking
@@ -76,7 +78,10 @@ def decide(
     )
     workspace.learn(HERE)
     workspace.progress.phase("reading the vendors")
-    snapshot = reader.read(desired, state, intents)
+    try:
+        snapshot = reader.read(desired, state, intents)
+    except Invalid as invalid:
+        raise Invalid(invalid.message, [workspace.place(each) for each in invalid.problems]) from None
     wanted = resolved(desired, snapshot)
     traits = workspace.catalog.traits
     records = state.records if state is not None else {}
@@ -100,7 +105,7 @@ def decide(
     found = (_with_guess(each, known) for each in decision.plan.problems)
     problems = (*found, *_preflight(workspace, decision.plan, snapshot))
     plan = replace(decision.plan, problems=tuple(workspace.place(each) for each in problems))
-    plan = _without_secrets(plan, workspace.redact)
+    plan = with_digest(_without_secrets(plan, workspace.redact))
     return Planned(plan=plan, decision=decision, desired=desired, snapshot=snapshot, options=options)
 
 

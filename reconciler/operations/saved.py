@@ -6,29 +6,40 @@ import os
 from dataclasses import replace
 from pathlib import Path as FilePath
 
-from reconciler.engine.codec import CodecError, SavedPlan, decode_saved_plan, digest_in, encode_saved_plan
+from reconciler.engine.codec import (
+    CodecError,
+    SavedPlan,
+    decode_saved_plan,
+    digest_of,
+    encode_object,
+    encode_saved_plan,
+    to_json,
+)
 from reconciler.engine.planner import to_do
+from reconciler.operations.approval import with_digest
 from reconciler.operations.failures import Failure, Stale
 from reconciler.operations.plan import Planned
 from reconciler.operations.rotation import NOT_CHECKED, moved_since, without_stamps
 from reconciler.operations.workspace import Workspace
-from reconciler.values import Address, Change, Document, FieldChange, Path, Problem, dotted
+from reconciler.values import Address, Change, Desired, Document, FieldChange, Path, Problem, Record, dotted
 
 
-def save(planned: Planned, path: FilePath, *, commit: str | None = None) -> str:
+def save(planned: Planned, path: FilePath, *, commit: str | None = None) -> None:
     """
-    Write the plan to a new file of mode 0600, or over an old one, and give its digest.
+    Write the plan to a new file of mode 0600, or over an old one.
 
-    The commit is recorded and never compared. Raises `Failure` when the file cannot be written.
+    Commit and digest of the manifests are recorded and never compared: what counts is what would be done. Raises
+    `Failure` when the file cannot be written.
     """
-    meta: Document = {"commit": commit} if commit else {}
+    meta: Document = {"manifests": digest_of(to_json(encode_object(Desired, planned.desired)))}
+    if commit:
+        meta = {**meta, "commit": commit}
     body = encode_saved_plan(planned.plan, planned.desired, planned.options, meta)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(body)
     except OSError as error:
         raise Failure(f"the plan cannot be written to `{path}`: {error.strerror}") from None
-    return digest_in(body)
 
 
 def open_saved(workspace: Workspace, path: FilePath) -> SavedPlan:
@@ -44,6 +55,10 @@ def open_saved(workspace: Workspace, path: FilePath) -> SavedPlan:
     theirs, ours = (saved.plan.project, saved.plan.environment), (workspace.project.name, workspace.project.environment)
     if theirs != ours:
         raise Stale(f"the plan is of `{'/'.join(theirs)}`, and this is `{'/'.join(ours)}`")
+    if saved.plan.digest != with_digest(saved.plan).digest:
+        raise Stale(
+            f"the plan `{path}` was edited: it does not do what its digest names", help="make it again with `plan -o`"
+        )
     return saved
 
 
@@ -96,13 +111,24 @@ def _moved(address: Address, before: Change | None, now: Change | None) -> list[
                 for path, secret in moved
             ]
     then, later = _by_path(before), _by_path(now)
-    return [
+    moved_fields = [
         stale(
             f"`{dotted(path)}` at the vendor is not what it was when the plan was made", then.get(path) or later[path]
         )
         for path in sorted({*then, *later}, key=str)
         if then.get(path) != later.get(path)
     ]
+    if not moved_fields and _remembered(before.record) != _remembered(now.record):
+        return [stale("what is remembered of it has changed: another apply has been at it since the plan was made")]
+    return moved_fields
+
+
+def _remembered(record: Record | None) -> Record | None:
+    """A record without what changes by being looked at."""
+    if record is None:
+        return None
+    applied = {key: without_stamps(value) for key, value in record.applied.items()}
+    return replace(record, applied=applied, touched=None, memo={}, outputs={})
 
 
 def _by_path(change: Change) -> dict[Path, FieldChange]:

@@ -27,7 +27,7 @@ from reconciler.values import (
     dotted,
 )
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 """Grows in the second place when something is added, in the first when a reader could break."""
 
 
@@ -47,6 +47,7 @@ def plan_json(plan: Plan, *, traits: Callable[[str], Traits]) -> str:
             "lineage": plan.lineage,
             "serial": plan.serial,
             "taken": plan.taken.isoformat(),
+            "digest": plan.digest,
             "applicable": not is_refused(plan),
             "partial": plan.partial,
             "summary": counts.line,

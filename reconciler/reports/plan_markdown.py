@@ -101,6 +101,8 @@ def _page(plan: Plan, ordered: Sequence[tuple[Action, Change]], bodies: Sequence
     if remarks:
         blocks.append(fenced("\n".join(clip(plain(each), _LINE) for each in _first(remarks, "notes")), "text"))
     footer = [f"{counts.unchanged} unchanged", read_at(plan)]
+    if plan.digest is not None:
+        footer.append(f"digest {code(plan.digest)}")
     return "\n\n".join([*blocks, f"<sub>{', '.join(footer)}</sub>", code(counts.line)])
 
 

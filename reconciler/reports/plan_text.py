@@ -121,6 +121,8 @@ def _closing(plan: Plan, *, colour: bool, width: int, verbose: bool) -> Iterator
         yield "\n".join(wrap(PARTIAL, width))
     if is_refused(plan):
         yield paint(f"Refused: this plan cannot be applied ({tally(plan.problems)}).", Style.BAD, colour=colour)
+    if verbose and plan.digest is not None:
+        yield f"Digest: {plan.digest}"
     yield paint(counts.line, Style.STRONG, colour=colour)
 
 

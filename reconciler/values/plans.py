@@ -136,7 +136,8 @@ class Plan:
     One decision about a whole project: a document that can be printed, saved, reviewed and compared.
 
     `changes` is sorted by address and holds the no-ops too; `problems` refuse the plan when any is an error;
-    `partial` says that a selection left something out; `retired` counts records kept without a manifest.
+    `partial` says that a selection left something out; `retired` counts records kept without a manifest. `digest` names
+    what it would do: two plans that do the same to the same objects have the same one.
     """
 
     project: str
@@ -149,6 +150,7 @@ class Plan:
     partial: bool = False
     retired: int = 0
     notes: tuple[str, ...] = ()
+    digest: str | None = None
 
 
 class Verb(enum.Enum):

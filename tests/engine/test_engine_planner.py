@@ -981,9 +981,9 @@ def test_too_many_deletions_are_refused() -> None:
 
     assert refusal(decision) == Problem(
         code="too-many-deletes",
-        message="6 of 6 recorded `sim/Account` would be deleted, replaced or made again, and at most 1 may",
-        help="look at each of them; to approve, run with `--max-deletes 6 --max-delete-percent 100`, "
-        "or raise `limits` in the project file",
+        message="6 of 6 recorded `sim/Account` would be deleted, replaced or made again, and at most 1 may "
+        "(`maxDeletePercent` is 20)",
+        help="look at each of them; `limits` in the project file says how many may go in one plan",
     )
 
 

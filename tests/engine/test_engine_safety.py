@@ -59,7 +59,7 @@ def test_a_plan_is_refused_exactly_when_it_takes_more_than_is_allowed(
 
 @examples(50)
 @given(known=st.integers(0, 40), extra=st.integers(0, 5))
-def test_what_the_help_says_approves_the_plan(known: int, extra: int) -> None:
+def test_as_many_as_there_are_may_go_when_the_limits_say_so(known: int, extra: int) -> None:
     found = records(known)
     left = tuple(Deposed(id=f"d{number}", reason="x") for number in range(extra))
     found = {at: replace(each, deposed=left if number == 0 else ()) for number, (at, each) in enumerate(found.items())}
@@ -79,11 +79,29 @@ def test_each_type_has_limits_of_its_own() -> None:
     assert over_limits(changes, records(5), Limits()) == (
         Problem(
             code="too-many-deletes",
-            message="2 of 5 recorded `sim/Account` would be deleted, replaced or made again, and at most 1 may",
-            help="look at each of them; to approve, run with `--max-deletes 2 --max-delete-percent 100`, "
-            "or raise `limits` in the project file",
+            message="2 of 5 recorded `sim/Account` would be deleted, replaced or made again, and at most 1 may "
+            "(`maxDeletePercent` is 20)",
+            help="look at each of them; `limits` in the project file says how many may go in one plan",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "limits", "which"),
+    [
+        (10, Limits(), "2 may (`maxDeletePercent` is 20)"),
+        (24, Limits(), "4 may (`maxDeletePercent` is 20)"),
+        (25, Limits(), "5 may (`maxDeletes` is 5)"),
+        (90, Limits(), "5 may (`maxDeletes` is 5)"),
+        (10, Limits(max_deletes=0), "1 may (`maxDeletes` is 0)"),
+        (10, Limits(max_delete_percent=2.5), "1 may (`maxDeletePercent` is 2.5)"),
+    ],
+)
+def test_the_message_names_the_limit_that_was_exceeded(known: int, limits: Limits, which: str) -> None:
+    changes = [change(Action.DELETE, name=f"n{number}") for number in range(known)]
+    (problem,) = over_limits(changes, records(known), limits)
+
+    assert problem.message.endswith(f"and at most {which}")
 
 
 def listing(count: int) -> Snapshot:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reconciler.cli.applying import run_apply
-from reconciler.cli.selection import limit, limits_of, options_of, renew, select
+from reconciler.cli.selection import approve, limit, limits_of, options_of, renew, select
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
 from reconciler.operations.failures import Misused
@@ -20,6 +20,7 @@ from reconciler.operations.failures import Misused
 @renew
 @limit
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@approve
 @click.option("--allow-local-state", is_flag=True, help="In CI, begin with a state on this machine's disk.")
 @click.option(
     "--allow-partial", is_flag=True, help="With PLANFILE: leave out what has moved, apply the rest, exit with 4."
@@ -60,9 +61,10 @@ def command(session: Session, /, planfile: Path | None, yes: bool, **words: Any)
             confirm=confirm,
             parallelism=words["parallelism"],
             lock_timeout=words["lock_timeout"],
+            approved=words["approve"],
             allow_partial=words["allow_partial"],
             allow_new_local_state=words["allow_local_state"] or not session.settings.in_ci,
         ),
-        yes=yes,
+        yes=yes or words["approve"] is not None,
         question="Apply this plan?",
     )

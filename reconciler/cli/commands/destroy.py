@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.applying import run_apply
-from reconciler.cli.selection import options_of, select
+from reconciler.cli.selection import approve, options_of, select
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
 
@@ -15,6 +15,7 @@ from reconciler.cli.session import command as running
 @click.command()
 @select
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@approve
 @click.option("--parallelism", type=click.IntRange(1, 64), metavar="N", help="Steps under way at the same time.")
 @click.option(
     "--lock-timeout",
@@ -42,7 +43,8 @@ def command(session: Session, /, yes: bool, **words: Any) -> int:
             confirm=confirm,
             parallelism=words["parallelism"],
             lock_timeout=words["lock_timeout"],
+            approved=words["approve"],
         ),
-        yes=yes,
+        yes=yes or words["approve"] is not None,
         question="Delete all of this?",
     )

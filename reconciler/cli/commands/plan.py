@@ -71,7 +71,7 @@ def command(session: Session, /, **words: Any) -> int:
     if planned.refused:
         return Exit.REFUSED
     if words["out"] is not None:
-        digest = save(planned, words["out"], commit=session.settings.environ.get("GITHUB_SHA"))
-        click.echo(f"saved to {words['out']}, digest {digest}", err=True)
+        save(planned, words["out"], commit=session.settings.environ.get("GITHUB_SHA"))
+        click.echo(f"saved to {words['out']}, digest {planned.plan.digest or 'of nothing to do'}", err=True)
     counted = [each for each in to_do(planned.plan) if not (words["ignore_freshness"] and each.is_freshness)]
     return Exit.CHANGES if words["detailed_exitcode"] and counted else Exit.DONE

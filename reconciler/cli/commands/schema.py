@@ -11,17 +11,27 @@ from reconciler.cli.session import command as running
 
 
 @click.command()
+@click.argument("of", type=click.Choice(["manifests", "plan", "saved-plan"]), default="manifests")
 @running
-def command(session: Session) -> int:
+def command(session: Session, /, of: str) -> int:
     """
-    Print the JSON Schema of manifests, for editors.
+    Print a JSON Schema: of manifests, for editors, or of what `plan --format json` or `plan -o` writes.
 
-    Write it to a file and name that file in the first line of a manifest:
+    Write that of manifests to a file and name the file in the first line of each:
     `# yaml-language-server: $schema=../reconciler.schema.json`.
     """
+    from reconciler.engine.schemas import saved_plan_schema
     from reconciler.operations.workspace import installed
+    from reconciler.reports.plan_json import plan_schema
     from reconciler.specs import json_schema
 
     del session
-    click.echo(json.dumps(json_schema(installed()), indent=2, ensure_ascii=False))
+    match of:
+        case "plan":
+            found = json.loads(plan_schema())
+        case "saved-plan":
+            found = saved_plan_schema()
+        case _:
+            found = json_schema(installed())
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     return 0
