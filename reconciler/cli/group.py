@@ -19,6 +19,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "destroy": "Delete what is managed.",
         "import": "Bring existing objects under management.",
         "dump": "Write manifests for what exists at the vendors.",
+        "events": "Look at, cut and import files of consent events.",
     },
     "Looking": {
         "show": "Show a saved plan or the state.",
@@ -27,6 +28,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "runs": "List recent runs as the vendor reports them.",
         "verify": "Prove that deliveries are there, fresh, complete, private and valid.",
         "drift": "Say what moved at the vendors since the last apply.",
+        "history": "Say who changed what, when and why, and prove it.",
     },
     "When something broke": {
         "doctor": "Check settings, credentials, clock and permissions.",

@@ -14,7 +14,14 @@ from reconciler.cli.group import GROUPS
 EXPECTED = Path(__file__).parent / "expected"
 COMMANDS = [name for group in GROUPS.values() for name in group]
 STATE = ["backup", "list", "mv", "pull", "push", "rebuild", "restore", "rm", "show", "unlock"]
-TEXTS = [[], *([name] for name in COMMANDS), *(["state", name] for name in STATE), ["secrets", "check"]]
+EVENTS = ["digest", "import", "split", "validate"]
+TEXTS = [
+    [],
+    *([name] for name in COMMANDS),
+    *(["state", name] for name in STATE),
+    *(["events", name] for name in EVENTS),
+    ["secrets", "check"],
+]
 PLAIN = {"PATH": os.environ["PATH"], "COLUMNS": "80", "LANG": "C.UTF-8"}
 HEAVY = {
     "boto3", "deepdiff", "google", "msgspec", "networkx", "pydantic", "rich", "ruamel", "starlette", "urllib3",

@@ -24,6 +24,7 @@ from reconciler.providers.didomi.imports.parts import Damaged, Reading
 from reconciler.providers.didomi.imports.quarantine import Quarantine
 from reconciler.providers.didomi.imports.sending import Sender
 from reconciler.providers.didomi.imports.survey import Survey, survey
+from reconciler.providers.didomi.imports.undo import UndoJob
 from reconciler.providers.didomi.imports.valve import Valve
 from reconciler.sdk import (
     Assessment,
@@ -160,7 +161,7 @@ class EventImports(BatchHandler):
         except VendorError as error:
             message = f"Didomi's purposes cannot be read, so nothing was checked against them: {error.message}"
             help = "the plan stands; Didomi itself may refuse events"
-            return (_warning(resource, "preflight-unread", message, help),)
+            return (_say(resource, "preflight-unread", message, help),)
         unknown = sorted(set(found.purposes) - self._purposes)
         if not unknown:
             return ()
@@ -168,7 +169,7 @@ class EventImports(BatchHandler):
         number = sum(found.purposes[each] for each in unknown)
         message = f"Didomi lists no purpose, preference or value {shown}, which events name {number:,} times"
         help = "Didomi may refuse these events; correct them, or make the purposes first"
-        return (_warning(resource, "unknown-purposes", message, help),)
+        return (_say(resource, "unknown-purposes", message, help),)
 
     # --- applying ---
 
@@ -201,6 +202,21 @@ class EventImports(BatchHandler):
             stops=spec.get("onRejects", "stop") == "stop",
             shown=str(shown),
         )
+
+    # --- undoing ---
+
+    def undo(self, address: Address, record: Record) -> UndoJob:
+        """The recorded import taken back, from where an earlier attempt ended. Raises `Refused` when there is none."""
+        come = Come.of(record.memo)
+        if come is None or record.id is None:
+            raise Refused(f"the state does not say that `{address}` has imported anything")
+        folder = PurePosixPath(record.source).parent if record.source is not None else PurePosixPath()
+        try:
+            files = inputs_of(record.applied, folder=folder, root=self._root)
+        except Outside as error:
+            raise Refused(str(error)) from None
+        reading = replace(self._reading(address, record.applied), batch=come.batch)
+        return UndoJob(self._client, come, total=events_of(record.applied), files=files, reading=reading)
 
 
 def events_of(spec: Document) -> int:
@@ -257,7 +273,7 @@ def _problems(resource: Resource, found: Survey) -> Sequence[Problem]:
         where = "; ".join(found.unordered_examples)
         message = f"{found.unordered:,} events are older than an earlier line about the same user ({where})"
         help = "whether the newest choice then wins is not documented: sort each user's events by `created_at`"
-        problems.append(_warning(resource, "events-out-of-order", message, help))
+        problems.append(_say(resource, "events-out-of-order", message, help))
     return problems
 
 
@@ -273,7 +289,7 @@ def _ids_in(row: object) -> Sequence[str]:
     return found
 
 
-def _warning(resource: Resource, code: str, message: str, help: str) -> Problem:
+def _say(resource: Resource, code: str, message: str, help: str) -> Problem:
     return Problem(code=code, message=message, address=resource.address, help=help, severity=Severity.WARNING)
 
 

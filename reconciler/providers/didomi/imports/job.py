@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.deliveries import SourceError
@@ -104,7 +104,7 @@ class ImportJob(Batches):
         self._quarantine = quarantine
         self._stops = stops
         self._shown = shown
-        self._parts: Iterator[Part] = parts(reading.items(files, come.at), files, come.at)
+        self._parts = parts(reading.items(files, come.at), files, come.at)
 
     def next(self) -> Batch | None:
         """The next lines of the files. Raises `Refused` when they are not what they were."""
@@ -177,9 +177,7 @@ class ImportJob(Batches):
 
     def close(self) -> None:
         """Let go of the files."""
-        close = getattr(self._parts, "close", None)
-        if close is not None:
-            close()
+        self._parts.close()
 
     def _sent(self, come: Come, error: VendorError | None, *, whole: bool = False) -> Sent:
         return Sent(memo=come.memo, done=come.lines, error=error, interrupted=not whole and error is None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -92,10 +92,10 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How lines become events: `source` derives the ids that are missing, `None` refuses them."""
+    """How lines become events: `batch` marks them; `source` derives the ids that are missing, `None` refuses them."""
 
     judge: Judge
-    batch: str
+    batch: str | None = None
     source: str | None = None
 
     def items(self, files: Sequence[Input], after: Position, measures: list[Measured] | None = None) -> Iterator[Item]:
@@ -127,7 +127,7 @@ class Reading:
             reasons = tuple(f"{each.path}: {each.message}" if each.path else each.message for each in found)
             return Item(at, None, reasons, value)
         assert isinstance(body, dict), "the schema says so"
-        return Item(at, prepared(body, self.batch), (), value)
+        return Item(at, prepared(body, self.batch) if self.batch is not None else body, (), value)
 
 
 def parts(
@@ -137,7 +137,7 @@ def parts(
     *,
     most_lines: int = _PART_EVENTS,
     most_bytes: int = _PART_BYTES,
-) -> Iterator[Part]:
+) -> Generator[Part, None, None]:
     """The items as parts, each with so many lines and bytes at most; an event that is larger is a part of its own."""
     held: list[tuple[Item, int]] = []
     begin, size = after, 0
