@@ -18,10 +18,12 @@ from reconciler.backend.ledger import Head, Ledger
 from reconciler.backend.locks import Lock, lock_over
 from reconciler.backend.objects import Followed, Objects
 from reconciler.engine.codec import Page, StoredState, encode_state
+from reconciler.engine.journal import Folding
+from reconciler.engine.ledger import Leaf
 from reconciler.stores import Store, StoreOptions, open_store
 from reconciler.values import Intent, State
 from reconciler.values.address import is_name
-from reconciler.values.ledger import Begin, Ending
+from reconciler.values.ledger import Begin, Ending, LedgerRecord
 
 _NO_OPTIONS = StoreOptions()
 
@@ -235,6 +237,41 @@ class Backend:
     def kept_state(self, number: int) -> StoredState:
         """One of the kept states."""
         return self._objects.read_state(number)
+
+    def ledger(self, *, newest_first: bool = False) -> Iterator[Leaf]:
+        """Every object of the ledger, good or bad, read as it is asked for."""
+        numbers = self._objects.ledger()
+        return self._objects.leaves(numbers[::-1] if newest_first else numbers)
+
+    def leaf(self, number: int) -> Leaf | None:
+        """One object of the ledger; None when there is none of this number."""
+        return self._objects.leaf(number) if number in self._objects.ledger() else None
+
+    def owed(self) -> tuple[LedgerRecord, ...]:
+        """
+        The records that the next command will write for killed ones, or that a command under way will write itself.
+
+        Raises `LedgerBroken` when no command can go on with the ledger.
+        """
+        ledger = Ledger(self._objects)
+        ledger.look(self._objects.present())
+        return tuple(ledger.owed)
+
+    def state_at(self, page: int) -> State | None:
+        """The state as it was after a page of the journal; None when that is not kept any more."""
+        present = self._objects.present()
+        if present is None:
+            return None
+        if present.last == page:
+            return present.folding.state
+        bases = [each for each in present.states if each <= page]
+        if not bases or not set(present.pages).issuperset(range(bases[-1] + 1, page + 1)):
+            return None
+        base = self._objects.read_state(bases[-1])
+        folding = Folding(base.state, base.open_intents)
+        for each in self._objects.read_pages(range(bases[-1] + 1, page + 1), base.state.lineage):
+            folding.add(*each.entries)
+        return folding.state
 
     def pages(self) -> Iterator[Page]:
         """The journal as far back as it is kept, oldest page first: what each command did, also an interrupted one."""

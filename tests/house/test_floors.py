@@ -40,6 +40,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic", "pydantic_core", "jsonschema", "boto3", "botocore", "duckdb"},
     ),
     "reports": ({"engine", "sdk", "values"}, set()),
+    "reports.versions": ({"engine", "sdk", "values"}, {"deepdiff"}),
     "reports.html": ({"reports"}, {"jinja2", "markupsafe"}),
     "operations": (
         {

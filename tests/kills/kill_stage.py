@@ -21,7 +21,11 @@ from program import Project, is_alive, until
 from world import CANARY, Stage, Theatre, catalog
 
 from reconciler.emulator import Clock, Entry, JsonObject
+from reconciler.engine.ledger import Chain
+from reconciler.operations.history import verify
+from reconciler.operations.workspace import open_workspace
 from reconciler.sdk import SafeRequest, split_mark
+from reconciler.values.ledger import Begin, Ending
 
 LONGEST = 60.0
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
@@ -124,6 +128,7 @@ class Case(Project):
             self.environ |= place.environ
             self.settings["state"] = dict(place.settings)
         self.scenario = scenario
+        self.died = 0
         self.mortal = mortal
         self.stage: Stage = self.vendor
         self.prefix = self.stage.description.path
@@ -201,6 +206,7 @@ class Case(Project):
             if not after_write:
                 faults.cut_before_write(route, nth=nth)
         ended = self.go("apply", "-y", kill=kill)
+        self.died += 1
 
         assert ended.code == -signal.SIGKILL, f"it was not killed but ended with {ended.code}\n{ended.out}\n{ended.err}"
         found = [each for each in self.stage.requests()[before:] if self.shape(each) == kill.route]
@@ -270,6 +276,32 @@ class Case(Project):
         assert not getattr(self.stage.emulator, "trouble", ()), "an export lacked what it needs"
         plan = self.go("plan", "--detailed-exitcode")
         assert plan.code == 0, f"{plan.out}\n{plan.err}"
+        self.is_told()
+
+    def is_told(self) -> None:
+        """The ledger has one record of each command that wrote, and they lead to the state that is there."""
+        workspace = open_workspace(self.folder, environ=self.environ, catalog=catalog())
+        verified = verify(workspace)
+        records = [leaf.record for leaf in workspace.backend.ledger() if leaf.record is not None]
+        commands = [record.command.id for record in records]
+        written = [page.by for page in workspace.backend.pages()]
+        named = dict.fromkeys(
+            entry.command.id for page in workspace.backend.pages() for entry in page.entries if isinstance(entry, Begin)
+        )
+
+        assert verified.troubles == ()
+        assert verified.count == len(set(commands)) == len(commands), "a command has two records"
+        assert commands[-len(named) :] == list(named) == list(dict.fromkeys(written))
+        chain = Chain()
+        for leaf in workspace.backend.ledger():
+            assert list(chain.add(leaf)) == []
+        records_of_state = self.state.records
+        assert {address: each.document for address, each in chain.standings.items()} == {
+            address: each.applied for address, each in records_of_state.items()
+        }
+        assert [record.how for record in records].count(Ending.INTERRUPTED) <= self.died
+        assert all(record.how in {Ending.DONE, Ending.INTERRUPTED} for record in records)
+        assert all(record.command.plan for record in records if record.deeds)
 
     def picture(self) -> dict[str, list[JsonObject]]:
         """What the vendor holds, without what is drawn anew in every run."""
