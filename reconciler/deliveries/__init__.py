@@ -33,7 +33,7 @@ codes; those of a schema: `schema.<keyword>:<path>`; others: the names that rule
 """
 
 from reconciler.deliveries.access import Access, AzureAccess, GcsAccess, Place, S3Access, SftpAccess
-from reconciler.deliveries.checking import Item, check_object, check_pieces
+from reconciler.deliveries.checking import Item, check_object, check_pieces, close_sources
 from reconciler.deliveries.content import Format, Limits
 from reconciler.deliveries.contracts import Column, Contract, Unique
 from reconciler.deliveries.findings import Checked, Count, Finding, Level, Summary, merged
@@ -128,6 +128,7 @@ __all__ = [
     "check_object",
     "check_objects",
     "check_pieces",
+    "close_sources",
     "exists",
     "merged",
     "open_source",

@@ -56,11 +56,13 @@ def check_objects(
     jobs: int = 1,
     scheduler: str | None = None,
     done: Callable[[Checked], None] | None = None,
+    keep: bool = False,
 ) -> Summary:
     """
     Every item against the contract, and what must be unique over all of them; the same result wherever it ran.
 
-    `done` is called with each result, in the order of the items. Raises `PermissionError` rather than send credentials
+    `done` is called with each result, in the order of the items. With `keep` the connections of a check in this thread
+    stay for its next one, until `close_sources`. Raises `PermissionError` rather than send credentials
     to workers in the clear: over `tcp://` to another machine let workers find their own, or use `tls://`.
     """
     checked = (_allowed(each, scheduler) for each in items)
@@ -96,7 +98,8 @@ def check_objects(
     finally:
         for each in sets.values():
             each.__exit__(None, None, None)
-        close_sources()
+        if not keep:
+            close_sources()
     return Summary(objects=summary.objects, counts=tally.counts, findings=tally.findings)
 
 

@@ -75,7 +75,7 @@ def _exposure(expectation: Expectation, lying: Lying, remarks: list[Remark]) -> 
     to_come = any(each.verdict in _TO_COME for each in remarks)
     if not lying.files and not to_come:
         return []
-    help = "take public access away, or write `private: false` if that is meant"
+    help = "take public access away, or write `delivery: {private: false}` in the manifest if that is meant"
     return [Remark(verdict=Verdict.EXPOSED, text=f"others may read it: {each}", help=help) for each in lying.exposed]
 
 
@@ -179,7 +179,7 @@ def _faults(expectation: Expectation, lying: Lying, now: datetime) -> Iterator[R
         yield from _promises(expectation, lying, now)
     yield from _empty_files(expectation, lying)
     if lying.content is not None:
-        yield from _content(expectation, lying.content)
+        yield from _content(expectation, lying, lying.content)
 
 
 def _unmarked(expectation: Expectation, now: datetime) -> Remark:
@@ -242,12 +242,14 @@ def _empty_files(expectation: Expectation, lying: Lying) -> Iterator[Remark]:
         yield Remark(verdict=Verdict.INCOMPLETE, text=text + (", …" if len(empty) > 1 else ""))
 
 
-def _content(expectation: Expectation, content: Content) -> Iterator[Remark]:
+def _content(expectation: Expectation, lying: Lying, content: Content) -> Iterator[Remark]:
     if content.unread:
         yield Remark(verdict=Verdict.UNREADABLE, text=f"{_files(len(content.unread))} could not be read")
-    if content.cut:
-        text = f"{_files(len(content.cut))} end too early: `{content.cut[0]}`"
-        yield Remark(verdict=Verdict.INCOMPLETE, text=text + (", …" if len(content.cut) > 1 else ""))
+    empty = {each.key for each in lying.files if each.size == 0}
+    cut = [each for each in content.cut if each not in empty]
+    if cut:
+        text = f"{_files(len(cut))} {'ends' if len(cut) == 1 else 'end'} too early: `{cut[0]}`"
+        yield Remark(verdict=Verdict.INCOMPLETE, text=text + (", …" if len(cut) > 1 else ""))
     broken = [each for each in content.broken if each.level == "error"]
     if broken:
         times = sum(each.total for each in broken)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from reconciler.deliveries import Place
+from reconciler.deliveries import Place, close_sources
 from reconciler.engine.delivery import judge
 from reconciler.operations.contracts import contract_problems, schemas_of
 from reconciler.operations.failures import Denied, Failure, Invalid
@@ -77,7 +77,10 @@ def verify(
             silent.append(record.address)
     stocks = _stocks(workspace, owed)
     if depth is not None:
-        stocks = _with_content(workspace, stocks, loaded, depth)
+        try:
+            stocks = _with_content(workspace, stocks, loaded, depth)
+        finally:
+            close_sources()
     findings = [judge(each.expectation, each.lying, now) for each in stocks]
     refused = any(
         each.lying is not None and each.lying.trouble is not None and each.lying.trouble.code == "not-allowed"

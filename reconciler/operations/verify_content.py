@@ -94,7 +94,7 @@ def read_content(stock: Stock, contracts: Sequence[Contract], depth: Depth) -> C
     for contract in contracts:
         items = (Item(place=place, key=prefix + key) for key in chosen)
         try:
-            summaries.append(check_objects(items, contract, jobs=jobs, scheduler=depth.scheduler))
+            summaries.append(check_objects(items, contract, jobs=jobs, scheduler=depth.scheduler, keep=True))
         except BadSchema as error:
             raise Failure(f"the contract `{contract.name}` cannot be used: {error}") from None
         except PermissionError as error:

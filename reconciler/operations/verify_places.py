@@ -211,7 +211,8 @@ def _posture(source: Source) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
         return found, ()
     if posture.public_blocked or (posture.public_policy is False and posture.listed_by_anyone is not True):
         return (), ()
-    reasons = "; ".join(posture.unknown)
+    # Where it lies and how it is encrypted is told too, and says nothing of who reads it.
+    reasons = "; ".join(each for each in posture.unknown if not each.startswith(("region", "encryption")))
     return None, (f"whether others may read the place{f' ({reasons})' if reasons else ''}",)
 
 

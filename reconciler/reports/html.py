@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
+
+_SPAN = re.compile(r"`([^`]+)`")
 
 
 def page(name: str, **words: object) -> str:
@@ -38,7 +42,7 @@ def page(name: str, **words: object) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only who wants a page pays
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
         undefined=StrictUndefined,
@@ -46,6 +50,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["spans"] = _spans
+    return environment
+
+
+def _spans(text: str) -> Markup:
+    """Words for a page: escaped, and what stands in backticks as code."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - as above
+
+    return Markup(_SPAN.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
 @cache

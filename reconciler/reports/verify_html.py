@@ -112,6 +112,10 @@ def _row(number: int, address: str, findings: Sequence[Finding], days: Sequence[
         "address": address,
         "places": [plain(each) for each in dict.fromkeys(each.expectation.place for each in findings) if each],
         "deliveries": deliveries,
+        "open": any(each.verdict.is_trouble for each in findings),
+        "looks": [
+            _look(verdict, count) for verdict in ORDER if (count := sum(each.verdict is verdict for each in findings))
+        ],
         "cells": [_cell(by_day[day]) if day in by_day else None for day in days],
     }
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from reconciler.engine.delivery import size
 from reconciler.reports.escape import columns, pad, plain, plural, wrap
 from reconciler.reports.paint import Style, paint
-from reconciler.reports.verify_words import by_address, checked, span, summary, texts
+from reconciler.reports.verify_words import by_address, checked, span, summary
 from reconciler.values import Content, Finding, Verdict, Verification
 
 _STYLES = {
@@ -53,6 +53,7 @@ def _place(finding: Finding) -> str:
 
 
 def _deliveries(findings: Sequence[Finding], *, colour: bool, width: int, every: bool) -> Iterator[str]:
+    yield from _exposed(findings, colour=colour, width=width)
     groups = [[each] for each in findings] if every else _folded(findings)
     names = max(columns(_name(each)) for each in groups)
     for group in groups:
@@ -61,17 +62,24 @@ def _deliveries(findings: Sequence[Finding], *, colour: bool, width: int, every:
         word = paint(pad(verdict.value, _WORD), _STYLES.get(verdict, Style.BAD), colour=colour)
         rest = " " * (len(first) + _WORD + 2)
         sentences = [_sum(group)] if len(group) > 1 else _sentences(group[0])
-        for number, sentence in enumerate(sentences):
-            wrapped = wrap(plain(sentence), width, first=rest, rest=rest)
-            if number == 0:
-                yield f"{first}{word}  {wrapped[0].strip()}".rstrip()
-                yield from wrapped[1:]
-            else:
-                yield from wrapped
-        if len(group) == 1:
-            lying = group[0].lying
-            if lying is not None and lying.content is not None:
-                yield from _content(lying.content, rest, width)
+        lines = [line for each in sentences for line in wrap(plain(each), width, first=rest, rest=rest)]
+        yield f"{first}{word}  {lines[0].strip() if lines else ''}".rstrip()
+        yield from lines[1:]
+        lying = group[0].lying
+        if len(group) == 1 and lying is not None and lying.content is not None:
+            yield from _content(lying.content, rest, width)
+
+
+def _exposed(findings: Sequence[Finding], *, colour: bool, width: int) -> Iterator[str]:
+    """Who else may read a place is said once, and not of each delivery there."""
+    said = dict.fromkeys(
+        (each.text, each.help) for finding in findings for each in finding.remarks if each.verdict is Verdict.EXPOSED
+    )
+    for text, help in said:
+        for line in wrap(plain(text), width, first="  ! ", rest="    "):
+            yield paint(line, Style.BAD, colour=colour)
+        if help is not None:
+            yield from wrap(plain(f"help: {help}"), width, first="    ", rest="    ")
 
 
 def _folded(findings: Sequence[Finding]) -> list[list[Finding]]:
@@ -79,17 +87,24 @@ def _folded(findings: Sequence[Finding]) -> list[list[Finding]]:
     groups: list[list[Finding]] = []
     for each in findings:
         last = groups[-1][0] if groups else None
-        if last is not None and _may_fold(each) and _may_fold(last) and each.verdict is last.verdict:
+        if (
+            last is not None
+            and _alone(each) in _FOLDED
+            and _alone(each) is _alone(last)
+            and each.verdict is last.verdict
+        ):
             groups[-1].append(each)
         else:
             groups.append([each])
     return groups
 
 
-def _may_fold(finding: Finding) -> bool:
+def _alone(finding: Finding) -> Verdict | None:
+    """The one thing to say of a delivery, apart from its place; `None` when there is more."""
     lying = finding.lying
     content = lying.content if lying is not None else None
-    return finding.verdict in _FOLDED and len(finding.remarks) == 1 and (content is None or not content.broken)
+    verdicts = [each.verdict for each in finding.remarks if each.verdict is not Verdict.EXPOSED]
+    return verdicts[0] if len(verdicts) == 1 and (content is None or not content.broken) else None
 
 
 def _name(group: Sequence[Finding]) -> str:
@@ -100,7 +115,7 @@ def _name(group: Sequence[Finding]) -> str:
 def _sum(group: Sequence[Finding]) -> str:
     text = plural(len(group), "delivery", "deliveries")
     stocks = [each.lying for each in group if each.lying is not None]
-    if group[0].verdict is Verdict.DELIVERED:
+    if _alone(group[0]) is Verdict.DELIVERED:
         text += (
             f", {plural(sum(len(each.files) for each in stocks), 'file')}, {size(sum(each.size for each in stocks))}"
         )
@@ -112,10 +127,12 @@ def _sum(group: Sequence[Finding]) -> str:
 
 def _sentences(finding: Finding) -> list[str]:
     lines = []
-    for text, help in texts(finding):
-        lines.append(text)
-        if help is not None:
-            lines.append(f"help: {help}")
+    for remark in finding.remarks:
+        if remark.verdict is not Verdict.EXPOSED:
+            begins = f"{remark.verdict.value}: " if remark.verdict not in (finding.verdict, _alone(finding)) else ""
+            lines.append(f"{begins}{remark.text}")
+            if remark.help is not None:
+                lines.append(f"help: {remark.help}")
     return lines
 
 

@@ -18,7 +18,10 @@
       each.hidden = !fits;
       if (fits) { shown += 1; rows[each.closest("[data-row]").dataset.row] = true; }
     });
-    document.querySelectorAll("[data-row]").forEach(function (row) { row.hidden = !rows[row.dataset.row]; });
+    document.querySelectorAll("[data-row]").forEach(function (row) {
+      row.hidden = !rows[row.dataset.row];
+      if (wanted.length + words.length && row.tagName === "DETAILS") { row.open = true; }
+    });
     document.querySelectorAll("a.cell").forEach(function (cell) {
       var verdicts = cell.dataset.verdicts.split(",");
       cell.classList.toggle("faded", wanted.length > 0 &&
@@ -30,7 +33,10 @@
   }
   function openTarget() {
     var target = location.hash && document.getElementById(location.hash.slice(1));
-    if (target && target.tagName === "DETAILS") { target.open = true; }
+    for (var each = target; each; each = each.parentElement) {
+      if (each.tagName === "DETAILS") { each.open = true; }
+    }
+    if (target) { target.scrollIntoView({block: "center"}); }
   }
   tiles.forEach(function (each) {
     each.addEventListener("click", function () {
@@ -40,7 +46,7 @@
   });
   search.addEventListener("input", apply);
   function all(open) {
-    deliveries.forEach(function (each) { if (!each.hidden) { each.open = open; } });
+    document.querySelectorAll("details").forEach(function (each) { if (!each.hidden) { each.open = open; } });
   }
   document.getElementById("open").addEventListener("click", function () { all(true); });
   document.getElementById("close").addEventListener("click", function () { all(false); });
