@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,8 @@ from reconciler.sdk import CredentialsRefused, PermissionRefused, Refused, Unrea
 if TYPE_CHECKING:
     import boto3
     from botocore.config import Config
+
+    from reconciler.deliveries import S3Access
 
 T = TypeVar("T")
 
@@ -163,6 +166,41 @@ class Cloud:
                 raise
         return Head(size=found["ContentLength"], tag=found["ETag"].strip('"'), key=found.get("SSEKMSKeyId"))
 
+    def kept(self, bucket: str, prefix: str, region: str) -> timedelta | None:
+        """
+        How long the bucket keeps what lies below the prefix, by its own rules; `None` is for ever.
+
+        Rules that ask for more than a prefix (tags, sizes) may leave such files alone, so they do not count.
+        """
+        with _telling_people(f"read the lifecycle rules of `{bucket}`"):
+            client = self._session(region).client("s3", endpoint_url=self._endpoint, config=_path_style())
+            try:
+                rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+            except _client_error() as error:
+                if _code(error) == "NoSuchLifecycleConfiguration":
+                    return None
+                raise
+        days = [
+            each["Expiration"]["Days"]
+            for each in rules
+            if each.get("Status") == "Enabled" and "Days" in each.get("Expiration", {}) and _covers(each, prefix)
+        ]
+        return timedelta(days=min(days)) if days else None
+
+    def access(self, region: str | None) -> S3Access:
+        """The same way into a bucket for whoever reads delivered files."""
+        from reconciler.deliveries import S3Access  # noqa: PLC0415 - only `verify` reads files
+
+        keys = self._settings.credentials
+        return S3Access(
+            access_key_id=self._own(keys.access_key_id) if keys else None,
+            secret_access_key=self._own(keys.secret_access_key) if keys else None,
+            session_token=self._own(keys.session_token) if keys and keys.session_token else None,
+            profile=self._settings.profile,
+            region=region,
+            endpoint=self._endpoint,
+        )
+
     def _session(self, region: str | None = None) -> boto3.Session:
         import boto3  # noqa: PLC0415 - slow to load, and only needed by those who use it
 
@@ -254,6 +292,14 @@ def _region(constraint: str | None) -> str:
 def _blocks(settings: Mapping[str, object]) -> bool:
     words = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     return all(settings.get(each) is True for each in words)
+
+
+def _covers(rule: Mapping[str, object], prefix: str) -> bool:
+    """Whether a lifecycle rule is about everything below the prefix."""
+    condition = rule.get("Filter", {"Prefix": rule.get("Prefix", "")})
+    if not isinstance(condition, Mapping) or set(condition) - {"Prefix"}:
+        return False
+    return prefix.startswith(str(condition.get("Prefix", "")))
 
 
 def _algorithm(settings: Mapping[str, object]) -> str:

@@ -19,7 +19,7 @@ from reconciler.values import HIDDEN, MISSING, Document, Hold, HoldKind, Observe
 _TOLD = (("dataset", "id"), ("destination", "bucket"), ("destination", "path"))
 """The parts of the definition that Domo gives back, the path only within the addresses of files."""
 
-_PATIENCE = timedelta(hours=1)
+PATIENCE = timedelta(hours=1)
 """How long an export may be on its way before it is called stuck; Domo documents no limit."""
 
 _LONGEST_REST = timedelta(hours=1)
@@ -154,17 +154,17 @@ def judge(
         return Verdict(taint=Taint(reason=found), hold=hold, notes=notes)
     if wanted.get("audienceChange") == "warn" and (changed := _audience(record, facts)) is not None:
         notes = (*notes, ("audience-changed", changed, "`audienceChange: export` exports again when this happens"))
-    newer = _newer(record, export, facts.version)
-    if newer is not None and _is_due(policy, most, export, record, now):
+    since_then = newer(record, export, facts.version)
+    if since_then is not None and _is_due(policy, most, export, record, now):
         hold = busy or settling(facts.version, settle, now)
-        return Verdict(taint=Taint(reason=newer, freshness=True), hold=hold, notes=notes)
+        return Verdict(taint=Taint(reason=since_then, freshness=True), hold=hold, notes=notes)
     return Verdict(notes=notes, is_settled=True)
 
 
 def _under_way(export: Export, now: datetime) -> Verdict:
     waited = now - export.started if export.started is not None else None
     text = f"its export `{export.id}` is under way at Domo (`{export.status}`)"
-    if waited is not None and waited > _PATIENCE:
+    if waited is not None and waited > PATIENCE:
         text += f" since {export.started:%Y-%m-%d %H:%M} UTC and may be stuck; Domo offers no way to cancel it"
     return Verdict(taint=Taint(reason=text), hold=Hold(kind=HoldKind.WAIT, reason=text))
 
@@ -220,7 +220,7 @@ def _audience(record: Record, facts: Facts) -> str | None:
     return None
 
 
-def _newer(record: Record, export: Export | None, version: Version) -> str | None:
+def newer(record: Record, export: Export | None, version: Version) -> str | None:
     """Whether the data is newer than the export; compares Domo's clocks and counters alone."""
     known, kind = record.memo.get("version"), record.memo.get("versionKind")
     if known is not None and kind == version.kind:

@@ -212,7 +212,7 @@ class Exports(Handler):
             version=version,
             user=self._client.me(),
             policies=policies,
-            columns=_schema(columns),
+            columns=schema_of(columns),
             missing=gone,
         )
         verdict = claim.judge(resolved, record, export, foreign, facts, settle=settle, now=now)
@@ -294,7 +294,7 @@ class Exports(Handler):
             "versionKind": version.kind,
             "user": self._client.me(),
             "policies": self._client.policies(dataset),
-            "columns": _schema(self._client.columns(dataset)),
+            "columns": schema_of(self._client.columns(dataset)),
             "attempts": attempts(order),
         }
         asked = fingerprint(self._settings.instance, order.attributes)
@@ -425,7 +425,8 @@ def _with_columns(wanted: dict[str, Value], columns: Sequence[Column]) -> dict[s
     return {**wanted, "query": {**query, "columns": tuple(each.id for each in columns)}}
 
 
-def _schema(columns: Sequence[Column]) -> str:
+def schema_of(columns: Sequence[Column]) -> str:
+    """A digest of names and types in their order."""
     return digest([[each.id, each.type] for each in columns])
 
 

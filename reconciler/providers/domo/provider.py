@@ -6,7 +6,7 @@ from reconciler.providers.domo.client import SAFE
 from reconciler.providers.domo.known import Known
 from reconciler.providers.domo.manifest import DatasetExport, check, shared_datasets
 from reconciler.providers.domo.session import DomoSession
-from reconciler.providers.domo.settings import Settings
+from reconciler.providers.domo.settings import DELIVERY_OPTIONS, Settings
 from reconciler.sdk import Connection, Kind, Provider, Session
 from reconciler.values import Identity, OnRemoval
 
@@ -22,6 +22,8 @@ DATASET_EXPORT = Kind(
     job=True,
     on_removal=OnRemoval.FORGET,
     settle_seconds=30.0,
+    delivers=True,
+    delivery_options=DELIVERY_OPTIONS,
     check=check,
     together=shared_datasets,
     example="""\

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from reconciler.providers.domo.aws import Cloud
 from reconciler.providers.domo.claim import at
@@ -14,7 +16,10 @@ from reconciler.providers.domo.known import Known
 from reconciler.providers.domo.preflight import plan_problems
 from reconciler.providers.domo.settings import Settings
 from reconciler.sdk import Check, Connection, Handler, Run, Session, VendorError
-from reconciler.values import Plan, Problem, Record, Snapshot
+from reconciler.values import DeliveryRules, Expectation, Plan, Problem, Record, Snapshot
+
+if TYPE_CHECKING:
+    from reconciler.providers.domo.deliveries import Deliveries
 
 _STATUS = {Phase.ACTIVE: "pending", Phase.SUCCEEDED: "completed", Phase.FAILED: "failed"}
 
@@ -49,6 +54,25 @@ class DomoSession(Session):
         dataset = at(record.applied, ("dataset", "id"))
         exports = self._client.exports(dataset) if isinstance(dataset, str) else ()
         return tuple(map(_run, exports or ()))
+
+    @cached_property
+    def _deliveries(self) -> Deliveries:
+        # Only `verify` pays for the room that reads files.
+        from reconciler.providers.domo.deliveries import Deliveries  # noqa: PLC0415
+
+        return Deliveries(self._client, self._cloud, self._settings)
+
+    def expectations(self, record: Record, since: datetime, now: datetime) -> Iterable[Expectation]:
+        """Every export that the manifest started, and what newer data owes."""
+        return self._deliveries.expectations(record, since, now)
+
+    def access(self, expectation: Expectation) -> object | None:
+        """The tool's own way to AWS."""
+        return self._deliveries.access(expectation)
+
+    def contract(self, expectation: Expectation, rules: DeliveryRules) -> object | None:
+        """The exported columns as CSV."""
+        return self._deliveries.contract(expectation, rules)
 
     def doctor(self) -> Iterable[Check]:
         """The token, how long it lasts, and our own way to AWS."""

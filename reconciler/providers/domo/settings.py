@@ -12,6 +12,9 @@ from reconciler.sdk import BaseUrl, SecretReference, Spec, VendorSettings
 Weight: TypeAlias = Literal["off", "warn", "refuse"]
 """What a finding does: nothing is looked at, the plan says it, or the plan is refused."""
 
+DELIVERY_OPTIONS: Mapping[str, tuple[str | bool, ...]] = {"types": ("warning", "error", "ignore")}
+"""What a manifest's `delivery.options` may choose: how bad a value is that does not read as its column's type."""
+
 
 class Checks(Spec):
     """How heavy each finding weighs that is no plain mistake of a manifest."""
