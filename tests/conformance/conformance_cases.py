@@ -196,12 +196,14 @@ def scenario(
     *verbs: str,
     ending: Ending = Ending.DONE,
     everywhere: bool = False,
+    always: bool = False,
     only: Callable[[Case], bool] = lambda _: True,
 ) -> Callable[[Scenario], Scenario]:
     """
     Run the test for the cases in which the last of `verbs` ends so, and those before it are done.
 
     `everywhere` means in every position, else in those that may matter; `only` looks at the case's sample and kind.
+    What is not `always` runs in the slow suite for all but the default positions: there are thousands of them.
     """
 
     def fits(case: Case) -> bool:
@@ -216,9 +218,13 @@ def scenario(
         )
 
     def decorate(test: Scenario) -> Scenario:
-        cases = [case for case in all_cases() if fits(case)]
+        cases = [
+            pytest.param(case, id=str(case), marks=[] if always or case.switch is None else pytest.mark.slow)
+            for case in all_cases()
+            if fits(case)
+        ]
         RAN[test.__name__] = len(cases)
-        parametrized: Scenario = pytest.mark.parametrize("case", cases, ids=str)(test)
+        parametrized: Scenario = pytest.mark.parametrize("case", cases)(test)
         return parametrized
 
     return decorate
