@@ -40,6 +40,8 @@ from reconciler.sdk import (
 from reconciler.sdk.fields import marked_fields
 from reconciler.values import (
     Address,
+    DeliveryRules,
+    Expectation,
     Identity,
     Observed,
     OnRemoval,
@@ -390,6 +392,20 @@ def test_a_session_knows_no_more_unless_it_says_so() -> None:
     plan = Plan(project="p", environment="e", lineage="l", serial=0, taken=NOW, changes=())
 
     assert (session.preflight(plan, snapshot), session.runs(record), session.doctor()) == ((), (), ())
+
+
+def test_a_vendor_delivers_nothing_unless_it_says_so() -> None:
+    session = Shore()
+    record = Record(address=Address("harbor", "Lake", "a"), id="1", scope="harbor", applied={})
+    expectation = Expectation(address=record.address, name="today")
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+
+    assert tuple(session.expectations(record, now, now)) == ()
+    assert session.access(expectation) is None
+    assert session.manifested(expectation, "manifest", b"{}") is expectation
+    assert session.contract(expectation, DeliveryRules()) is None
+    with pytest.raises(ValueError, match="`guests` means nothing to deliveries of this vendor"):
+        session.contract(expectation, DeliveryRules(options={"guests": True}))
 
 
 def test_a_vendor_says_nothing_of_its_rate_limit_unless_it_does() -> None:
