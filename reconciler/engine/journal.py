@@ -68,15 +68,10 @@ class Folding:
         """Apply entries in order: all of them, or none and `JournalError`."""
         self.check(*entries)
         for entry in entries:
-            match entry:
-                case Intent():
-                    self._open[entry.id] = entry
-                case Settlement():
-                    self._settle(entry)
-                case Begin():
-                    pass
-                case _:
-                    assert_never(entry)
+            if isinstance(entry, Intent):
+                self._open[entry.id] = entry
+            elif isinstance(entry, Settlement):
+                self._settle(entry)
 
     def _settle(self, settlement: Settlement) -> None:
         self._open.pop(settlement.intent, None)

@@ -48,6 +48,7 @@ from reconciler.values import (
     State,
     Value,
 )
+from reconciler.values.ledger import Begin, Command
 
 LAKE = Address("didomi", "Destination", "lake")
 NOW = datetime(2026, 12, 1, 6, tzinfo=UTC)
@@ -122,6 +123,22 @@ settlements = st.builds(
     at=times,
     address=addresses,
     record=st.none() | records,
+)
+begins = st.builds(
+    Begin,
+    command=st.builds(
+        Command,
+        id=texts,
+        operation=texts,
+        who=texts,
+        host=texts,
+        pid=st.integers(),
+        since=times,
+        ci_run=st.none() | texts,
+        commit=st.none() | texts,
+        plan=st.none() | texts,
+    ),
+    record=st.integers(),
 )
 states = st.builds(
     State,
@@ -550,7 +567,7 @@ def test_records_are_written_in_the_order_of_their_addresses() -> None:
 
 
 @unhurried
-@given(st.lists(intents | settlements, max_size=3))
+@given(st.lists(intents | settlements | begins, max_size=3))
 def test_a_page_comes_back_as_it_was(entries: list[codec.Entry]) -> None:
     page = codec.Page(lineage="1f", number=7, by="h-1", entries=tuple(entries))
 

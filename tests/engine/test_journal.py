@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.engine.journal import Entry, Folding, JournalError, fold
 from reconciler.values import Address, Intent, Record, Settlement, SettlementStatus, State
+from reconciler.values.ledger import Begin, Command
 
 LAKE = Address("didomi", "Destination", "lake")
 POND = Address("didomi", "Destination", "pond")
@@ -158,3 +159,9 @@ def test_a_stranger_among_the_entries_is_a_mistake_of_the_program() -> None:
 def test_a_settlement_of_no_known_status_is_a_mistake_of_the_program() -> None:
     with pytest.raises(AssertionError):
         fold(state(), (settled("", cast("SettlementStatus", "maybe")),))
+
+
+def test_what_a_command_says_of_itself_changes_nothing() -> None:
+    command = Command(id="h-1", operation="apply", who="ann", host="example", pid=7, since=NOW)
+
+    assert fold(state(record()), (Begin(command=command, record=1),)) == (state(record()), ())
