@@ -125,9 +125,9 @@ class ImportJob(Batches):
         come = self._come
         if part.rejects and self._stops:
             self._quarantine.add(part.rejects)
-            return self._sent(come, self._rejected(len(part.rejects), "cannot be imported"))
+            return self._sent(come, self._rejected(len(part.rejects), "not fit to be imported"))
         arrived = self._sender.send(part, frozenset(come.acked), stopping, stop_at_refusal=self._stops)
-        refused = [self._reject(each) for each in arrived.refused]
+        refused = [self._reject(each) for each in sorted(arrived.refused, key=lambda each: each.event.at)]
         self._quarantine.add([*part.rejects, *refused])
         whole = arrived.acked.union(come.acked) >= {chunk.digest for chunk in part.chunks}
         come = replace(
@@ -142,7 +142,7 @@ class ImportJob(Batches):
                 raise arrived.error
             error = arrived.error if isinstance(arrived.error, VendorError) else None
             if error is None and refused:
-                error = self._rejected(len(refused), "were refused by Didomi")
+                error = self._rejected(len(refused), "refused by Didomi")
             return self._sent(self._come, error)
         self._come = replace(
             come,
@@ -188,8 +188,7 @@ class ImportJob(Batches):
         return Reject(file=self._files[at.file].name, line=at.line, reasons=reasons, event=refusal.event.body)
 
     def _rejected(self, number: int, why: str) -> Refused:
-        events = "1 event" if number == 1 else f"{number} events"
         return Refused(
-            f"{events} {why} and stand in `{self._shown}`; nothing more was sent: correct file and digest, or write"
-            " `onRejects: quarantine` to import the others"
+            f"{number} {'event' if number == 1 else 'events'} {why} (kept in `{self._shown}`), nothing more was sent;"
+            " correct file and digest, or write `onRejects: quarantine` to import the others"
         )

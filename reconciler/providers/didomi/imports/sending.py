@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from reconciler.providers.didomi.client import Client, segment
-from reconciler.providers.didomi.imports.events import Body, is_same, questions
+from reconciler.providers.didomi.imports.events import Body, is_same, questions, users_of
 from reconciler.providers.didomi.imports.parts import Chunk, Event, Part
 from reconciler.providers.didomi.imports.valve import Valve
 from reconciler.providers.didomi.mapping import Row
@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 # What an array is answered with that holds a bad or a known event: which of them is not documented.
 _DIVIDE = frozenset({400, 409, 413, 422})
+_ANOTHER = "id: another event with this id is stored at Didomi"
 _LOOKS = 3
 _REST = 0.5
 
@@ -64,12 +65,25 @@ class _Stop(Exception):
 
 @dataclass(slots=True)
 class _Ends:
-    """How the events of one request ended, before it is known whether all of them have."""
+    """
+    How the events of one request ended, before it is known whether all of them have.
 
+    `stops` says that a refused event is asked for again one day; then what follows it of the same user, whose names are
+    in `held`, waits with it.
+    """
+
+    stops: bool = False
+    held: set[str] = field(default_factory=set)
     stored: int = 0
     there: int = 0
     refused: list[Refusal] = field(default_factory=list)
     kept: list[Event] = field(default_factory=list)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """The event is not taken."""
+        self.refused.append(refusal)
+        if self.stops:
+            self.held.update(users_of(refusal.event.body))
 
 
 class Sender:
@@ -141,7 +155,7 @@ class Sender:
         for chunk in chain:
             if chunk.digest in acked:
                 continue
-            ends = _Ends()
+            ends = _Ends(stops=stop_at_refusal)
             if is_over():
                 return
             try:
@@ -179,7 +193,9 @@ class Sender:
             for half in (events[:middle], events[middle:]):  # in this order: one user's events may be in both
                 if is_over():
                     raise _Stop from None
-                self._deliver(half, ends, is_over)
+                waiting = [each for each in half if ends.held.isdisjoint(users_of(each.body))]
+                if waiting:
+                    self._deliver(waiting, ends, is_over)
             return
         for event in events:
             row = rows.get(event.id)
@@ -188,7 +204,7 @@ class Sender:
             if row is None:
                 raise Uncertain(f"Didomi took {len(events)} events and does not give one of them back")
             if not is_same(event.body, row):
-                ends.refused.append(Refusal(event, "id: another event with this id is stored at Didomi"))
+                ends.refuse(Refusal(event, _ANOTHER))
             else:
                 ends.stored += 1
                 ends.kept.append(event)
@@ -219,13 +235,12 @@ class Sender:
         """A single event that was refused is already there, another one with its id is, or it is not wanted."""
         row = self._read(event, looks=_LOOKS if refused.status == 409 else 1)
         if row is None:
-            ends.refused.append(Refusal(event, f"refused by Didomi ({refused.status})", refused.message))
+            ends.refuse(Refusal(event, f"refused by Didomi ({refused.status})", refused.message))
         elif is_same(event.body, row):
             ends.there += 1
             ends.kept.append(event)
         else:
-            reason = "id: another event with this id is stored at Didomi"
-            ends.refused.append(Refusal(event, reason, refused.message))
+            ends.refuse(Refusal(event, _ANOTHER, refused.message))
 
     def _all_there(self, chunk: Chunk, ends: _Ends) -> bool:
         """Whether a request of which nobody knows the outcome has arrived as a whole."""
@@ -239,7 +254,7 @@ class Sender:
                     fresh.there += 1
                     fresh.kept.append(event)
                 else:
-                    fresh.refused.append(Refusal(event, "id: another event with this id is stored at Didomi"))
+                    fresh.refuse(Refusal(event, _ANOTHER))
         except Exception as error:  # noqa: BLE001 - then nobody knows
             _log.debug("a request of unknown outcome could not be read back: %s", type(error).__name__)
             return False
