@@ -311,6 +311,7 @@ class Workspace:
                 now=self.clock.now,
                 sleep=self.clock.sleep,
                 root=self.project.root,
+                at_once=min(self.project.parallelism, provider.at_once),
             )
         )
 

@@ -40,7 +40,7 @@ class DidomiSession(Session):
             "ExportConfig": ExportConfigs(self._client),
             "Integration": Integrations(self._client, connection.settings.gcp_fields_in),
         }
-        imports = EventImports(self._client, connection.root, connection.sleep)
+        imports = EventImports(self._client, connection.root, connection.sleep, connection.at_once)
         self._handlers: dict[str, Handler] = {**collections, "EventImport": imports}
         self._collections = collections
 

@@ -25,7 +25,7 @@ from reconciler.providers.didomi.imports.quarantine import Quarantine
 from reconciler.providers.didomi.imports.sending import Sender
 from reconciler.providers.didomi.imports.survey import Survey, survey
 from reconciler.providers.didomi.imports.undo import UndoJob
-from reconciler.providers.didomi.imports.valve import Valve
+from reconciler.providers.didomi.imports.valve import BEGIN, Valve
 from reconciler.sdk import (
     Assessment,
     Batches,
@@ -57,8 +57,10 @@ QUARANTINE = Path(".reconciler") / "quarantine"
 class EventImports(BatchHandler):
     """An import is there when the state says so: Didomi keeps events, and nothing of what brought them."""
 
-    def __init__(self, client: Client, root: Path, sleep: Callable[[float], None]) -> None:
+    def __init__(self, client: Client, root: Path, sleep: Callable[[float], None], at_once: int = BEGIN) -> None:
         self._client = client
+        # A request that waits for its turn elsewhere could not be called back when somebody asks to stop.
+        self._at_once = min(BEGIN, at_once)
         self._root = root
         self._sleep = sleep
         self._folders: dict[Address, PurePosixPath] = {}
@@ -187,7 +189,7 @@ class EventImports(BatchHandler):
         check = spec.get("sampleCheck", 20)
         sender = Sender(
             self._client,
-            Valve(),
+            Valve(self._at_once),
             sleep=self._sleep,
             integrations=spec.get("integrations") is True,
             samples=check if isinstance(check, int) else 0,
