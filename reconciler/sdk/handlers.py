@@ -295,8 +295,8 @@ class Connection:
     What a provider is given to connect: validated settings, its HTTP client, secrets, and the clock.
 
     `http` speaks to the base URL of the settings; `elsewhere` gives the same client for another host of the vendor (one
-    that issues tokens, say), where the provider's `safe_elsewhere` counts. `root` is the project's folder; `at_once` is how
-    many requests of ours may be on their way at the same time.
+    that issues tokens, say), where the provider's `safe_elsewhere` counts. `root` is the project's folder; `at_once` is
+    how many requests of ours may be on their way at the same time.
     """
 
     settings: VendorSettings
