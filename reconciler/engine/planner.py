@@ -522,6 +522,9 @@ class _Planner:
             policy = OnRemoval.DELETE if traits.deletes or policy is not OnRemoval.FORGET else policy
         elif record.retired is not None:
             return change
+        # Somebody who looked at the object agreed to lose it as it was then.
+        compared = compared_form(record.applied, record.applied, observed.attributes, traits)
+        change = replace(change, digest=_digest(compared))
         if policy is OnRemoval.DELETE:
             return self._delete(change, record, reason, traits)
         return replace(change, action=_LEAVING[policy], reasons=(reason,))

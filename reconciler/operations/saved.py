@@ -118,6 +118,8 @@ def _moved(address: Address, before: Change | None, now: Change | None) -> list[
         for path in sorted({*then, *later}, key=str)
         if then.get(path) != later.get(path)
     ]
+    if not moved_fields and before.resource is None and before.digest != now.digest:
+        return [stale("at the vendor it is not what it was when the plan was made")]
     if not moved_fields and _remembered(before.record) != _remembered(now.record):
         return [stale("what is remembered of it has changed: another apply has been at it since the plan was made")]
     return moved_fields

@@ -501,8 +501,10 @@ def removal(policy: OnRemoval | None, *, kind: str = "Flow", retired: str | None
 )
 def test_the_recorded_policy_rules_when_the_manifest_is_gone(policy: OnRemoval | None, action: Action) -> None:
     record, snapshot = removal(policy)
+    change = only(decide([], [record], snapshot))
 
-    assert only(decide([], [record], snapshot)) == Change(
+    assert change.digest is not None, "a saved plan holds the object to what it was"
+    assert replace(change, digest=None) == Change(
         address=address("Flow"),
         action=action,
         id="flow-a",
