@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from reconciler.engine.drift import Drifted
 from reconciler.engine.drift import drift as compare
@@ -11,16 +13,22 @@ from reconciler.operations.failures import Invalid
 from reconciler.operations.plan import HERE, resolved
 from reconciler.operations.reading import Reader
 from reconciler.operations.workspace import Workspace
-from reconciler.values import Desired, Problem, State
+from reconciler.values import Desired, Document, Problem, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What moved, the state it was compared with, and what is wrong with the manifests."""
+    """
+    What moved, the state it was compared with, and what is wrong with the manifests.
+
+    `objects` is what the vendors reported, by type and id, at the time `taken`.
+    """
 
     drifted: Drifted
     state: State
     desired: Desired
+    objects: Mapping[tuple[str, str], Document]
+    taken: datetime
     manifests: tuple[Problem, ...] = ()
 
 
@@ -51,4 +59,12 @@ def find_drift(workspace: Workspace) -> Found:
     snapshot = reader.read(managed, state, stored.open_intents)
     managed = resolved(managed, snapshot)
     found = compare(managed, state, snapshot, workspace.catalog.traits)
-    return Found(drifted=found, state=state, desired=managed, manifests=wrong)
+    objects = {(type, each.id): each.attributes for type, listed in snapshot.objects.items() for each in listed}
+    return Found(
+        drifted=found,
+        state=state,
+        desired=managed,
+        objects=objects,
+        taken=snapshot.taken,
+        manifests=wrong,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from reconciler.engine.drift import MOVED, Cause, Drift, Drifted, FieldDrift
 from reconciler.reports.escape import columns, pad, plain, plural
@@ -76,6 +76,26 @@ def _summary(drifted: Drifted) -> str:
         lines.append(f"Drift: none in {plural(drifted.looked_at, 'object')} that could be read.")
     else:
         lines.append(f"Drift: none in {plural(drifted.looked_at, 'object')}.")
+    return "\n".join(lines)
+
+
+def render_adopted(
+    files: Collection[str], fields: int, *, left: int, shared: Collection[str] = (), dry_run: bool = False
+) -> str:
+    """What `drift --adopt` did, in a few lines."""
+    if not files:
+        lines = ["Nothing was adopted." if left else "Nothing moved that the manifests do not say already."]
+    else:
+        names = ", ".join(plain(each) for each in files)
+        done = "would be adopted into" if dry_run else "adopted into"
+        lines = [f"{plural(fields, 'field')} {done} {names}."]
+        if shared:
+            others = ", ".join(f"`{plain(each)}`" for each in shared)
+            lines.append(f"Other environments read the same manifests: look at the next plan of {others} too.")
+        if not dry_run:
+            lines.append("Next: `reconciler plan`; an apply only remembers what is so already.")
+    if left:
+        lines.append(f"{plural(left, 'problem')}: what they name was left as it is.")
     return "\n".join(lines)
 
 

@@ -33,7 +33,7 @@ MAX_REPEATED: Final = 10_000
 MAX_PROBLEMS: Final = 100
 """Problems of one file after which reading it is pointless."""
 
-_FORBIDDEN = re.compile(
+FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U000dffff\U000e0080-\U0010ffff]"
 )
 """Controls, what changes the direction of text, invisible line ends and tags: nowhere in a file."""
@@ -81,7 +81,7 @@ def read(data: bytes, file: str, *, nulls: bool = False) -> Reading:
     text = _decoded(data, file)
     if isinstance(text, Problem):
         return Reading(trees=(), problems=(text,), complete=False)
-    found = _FORBIDDEN.search(text)
+    found = FORBIDDEN.search(text)
     if found:
         return Reading(trees=(), problems=(_forbidden(text, found.start(), file),), complete=False, text=text)
     builder = _Builder(file=file, nulls=nulls)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import yaml
 
 from reconciler.specs.envelope import VERSION
+from reconciler.specs.styles import reads_as_text
 from reconciler.values import Address, Ref, Secret, Value
 
 _STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -34,7 +35,7 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(
     str,
     lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style='"' if _STRANGE.search(text) else None
+        "tag:yaml.org,2002:str", text, style='"' if _STRANGE.search(text) else None if reads_as_text(text) else "'"
     ),
 )
 _Dumper.add_representer(

@@ -2,31 +2,80 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.exits import Exit
 from reconciler.cli.progress import progress
+from reconciler.cli.selection import ADDRESS
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
+from reconciler.operations.failures import Misused
+from reconciler.values import Address
+
+if TYPE_CHECKING:
+    from reconciler.operations.drift import Found
+    from reconciler.operations.workspace import Workspace
 
 
 @click.command()
+@click.argument("addresses", nargs=-1, type=ADDRESS, metavar="[ADDRESS]...")
+@click.option("--adopt", is_flag=True, help="Write what moved into the manifests: of ADDRESS, or all of it.")
+@click.option("--dry-run", is_flag=True, help="With --adopt: show the change and write nothing.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something moved.")
 @running
-def command(session: Session, form: str, *, detailed_exitcode: bool) -> int:
+def command(
+    session: Session,
+    addresses: tuple[Address, ...],
+    form: str,
+    *,
+    adopt: bool,
+    dry_run: bool,
+    detailed_exitcode: bool,
+) -> int:
     """
     Say what moved at the vendors since the last apply, and who moved it; sends no write.
 
     Compares with what was applied, not with the manifests: those only tell whose move a difference is.
     """
+    if adopt and (form != "text" or detailed_exitcode):
+        raise Misused("`--adopt` prints a diff; leave out `--format` and `--detailed-exitcode`")
+    if not adopt and (addresses or dry_run):
+        raise Misused("addresses and `--dry-run` belong to `--adopt`")
+    if adopt:
+        return _adopt(session, addresses, dry_run=dry_run)
     from reconciler.operations.drift import find_drift
-    from reconciler.reports.drift_text import drift_json, render_drift
-    from reconciler.reports.names import Names
 
     with progress(session.settings) as speaking:
         workspace = session.open(speaking)
         found = find_drift(workspace)
+    return _show(session, workspace, found, form, detailed_exitcode=detailed_exitcode)
+
+
+def _adopt(session: Session, addresses: tuple[Address, ...], *, dry_run: bool) -> int:
+    from reconciler.operations.writing_back import write_back
+    from reconciler.reports.drift_text import render_adopted
+
+    with progress(session.settings) as speaking:
+        adopted = write_back(session.open(speaking), addresses, dry_run=dry_run)
+    for diff in adopted.diffs.values():
+        click.echo(session.redact(diff), nl=False)
+    session.say_problems(adopted.problems)
+    click.echo(
+        render_adopted(
+            adopted.diffs, adopted.fields, left=len(adopted.problems), shared=adopted.shared, dry_run=dry_run
+        ),
+        err=True,
+    )
+    return Exit.FAILED if adopted.problems else Exit.DONE
+
+
+def _show(session: Session, workspace: Workspace, found: Found, form: str, *, detailed_exitcode: bool) -> int:
+    from reconciler.reports.drift_text import drift_json, render_drift
+    from reconciler.reports.names import Names
+
     traits, settings = workspace.catalog.traits, session.settings
     names = Names.of_records(found.state.records.values())
     if form == "json":
