@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import ipaddress
 import json as jsonlib
 import logging
@@ -42,6 +43,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=+-]{0,127}")
 """What the name of a request may look like: it is kept for years and shown to people."""
 _LEAST = 4
 """Characters of the shortest secret that is hidden: gaps in ordinary words would tell a shorter one."""
+_DEEPEST = 100
+"""Levels of nesting in a document that anybody means; what walks through documents later may rely on it."""
+_MOST_VALUES = 2_000_000
+"""Commas and brackets in a document: a value of two bytes takes sixty in memory."""
+_LONGEST_LINE = 65_536
+"""Bytes of a line between the pieces of an answer; the library knows no bound there."""
 _LONG_WAIT = 300.0
 """Seconds above which a rate limit's wait is announced as a warning rather than as information."""
 
@@ -144,7 +151,7 @@ class Transport:
         deadline: float = 1800.0,
         timeouts: Timeouts = Timeouts(),
         attempts: int = 5,
-        max_body: int = 64 * 2**20,
+        max_body: int = 32 * 2**20,
         at_once: int = 4,
         request_ids: Sequence[str] = (),
         user_agent: str = f"reconciler/{__version__}",
@@ -246,7 +253,7 @@ class Transport:
                     refusals += 1
                     self._close_window(outcome, refusals)
                     continue
-                if outcome.status < 500:
+                if _is_an_end(outcome.status):
                     return outcome
                 outcome = _Failure(
                     f"the answer was {outcome.status}",
@@ -367,7 +374,8 @@ class Transport:
                 return self._failure(None, watch)
             whole = True
             return self._reply(response, bytes(pieces))
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            # A piece of a size below zero is a `ValueError` to the library; all of ours were raised before.
             return self._failure(error, watch)
         finally:
             watch.end()
@@ -377,12 +385,15 @@ class Transport:
                 response.release_conn()
 
     def _reply(self, response: urllib3.BaseHTTPResponse, body: bytes) -> Reply:
-        text = body.decode("utf-8-sig", errors="replace")
         decoded: object = None
         is_json = False
-        if body:
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = body.decode("utf-8-sig", errors="replace")
+        else:
             try:
-                decoded = jsonlib.loads(body.decode("utf-8-sig"), parse_constant=_no_such_number)
+                decoded = _decoded(body, text)
                 is_json = True
             except (ValueError, RecursionError):
                 pass
@@ -513,12 +524,30 @@ class _Watched(http.client.HTTPConnection):
         super().send(data)
 
 
+class _Lines(io.BufferedReader):
+    """What a server sends, without lines that never end: the size of a piece is read with no bound by the library."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size >= 0:
+            return super().readline(size)
+        line = super().readline(_LONGEST_LINE + 1)
+        if len(line) > _LONGEST_LINE:
+            raise http.client.LineTooLong("size of a piece")
+        return line
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *more: Any, **words: Any) -> None:  # noqa: ANN401 - as in the class above
+        super().__init__(sock, *more, **words)
+        self.fp = _Lines(self.fp.detach())
+
+
 class _PlainConnection(_Watched, HTTPConnection):
-    pass
+    response_class = _Response
 
 
 class _EncryptedConnection(_Watched, HTTPSConnection):
-    pass
+    response_class = _Response
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -709,8 +738,71 @@ def _encoded(document: object) -> bytes:
     return jsonlib.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
+def _is_an_end(status: int) -> bool:
+    """
+    Whether an answer with this status is whole and final, whatever it means.
+
+    What is only announced (1xx) or a part that nobody asked for (206) says nothing about the request.
+    """
+    return 200 <= status < 500 and status != 206
+
+
+def _decoded(body: bytes, text: str) -> object:
+    """
+    The document, if it can only be read in one way and by anybody.
+
+    Raises `ValueError` for what is no JSON, for keys that come twice in one object, for numbers that no other program
+    holds, and for documents too deep or too full to be meant; `RecursionError` for the deepest.
+    """
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
+        raise ValueError("there are too many values in it")
+    document = jsonlib.loads(
+        text,
+        object_pairs_hook=_object,
+        parse_int=_whole_number,
+        parse_float=_number,
+        parse_constant=_no_such_number,
+    )
+    _check_depth(document)
+    return document
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key comes twice")  # and nobody knows which one is meant
+    return found
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= (found := int(digits)) < 2**64:
+        raise ValueError("a number has too many digits")
+    return found
+
+
+def _number(digits: str) -> float:
+    found = float(digits)
+    if math.isinf(found):
+        raise ValueError("a number is too large")
+    return found
+
+
 def _no_such_number(text: str) -> object:
     raise ValueError(f"`{text}` is no number in JSON")
+
+
+def _check_depth(document: object) -> None:
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError("it is nested too deep")
 
 
 def _backoff(attempt: int, jitter: float) -> float:
@@ -736,7 +828,7 @@ def _retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> flo
 def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 

@@ -874,7 +874,7 @@ def test_a_change_that_failed_at_adobe_is_remembered_until_one_succeeds() -> Non
     ("pages", "found"),
     [
         ([{"items": [{"id": "a"}, {"id": "b"}], "pageInfo": {"hasNext": True}}, {"items": [{"id": "c"}]}], 3),
-        ([{"items": [{"id": "a"}], "pageInfo": {"hasNext": True}}, {"items": [], "pageInfo": {"hasNext": True}}], 1),
+        ([{"items": [{"id": "a"}], "pageInfo": {"hasNext": True}}, {"items": []}], 1),
         ([{"items": []}], 0),
     ],
 )
@@ -887,6 +887,22 @@ def test_datasets_are_counted_by_what_came(pages: list[Any], found: int) -> None
         starts = [dict(each.query)["start"] for each in it.sent if each.path.endswith("/configs")]
         assert len(known) == found
         assert starts == ["0", "2"][: len(pages)] or starts == ["0", "1"][: len(pages)]
+
+
+@pytest.mark.parametrize(
+    ("page", "why"),
+    [
+        ({"items": [], "pageInfo": {"hasNext": True}}, "does not come to an end"),
+        ({"items": [{"id": "a"}], "pageInfo": {"hasNext": False, "total": 2}}, "says 2 datasets and gives only 1"),
+        ({"items": [{"id": "a", "name": "A"}, {"id": "a", "name": "B"}]}, "lists `a` twice, and differently"),
+        ({"items": [{"id": "../a"}]}, "is no list of datasets"),
+    ],
+)
+def test_datasets_that_cannot_be_all_or_true_are_not_believed(page: object, why: str) -> None:
+    with stage() as it:
+        it.emulator.world.faults.answer("GET /connectionSpecs/*/configs", 200, body=page, times=None)
+        with pytest.raises(Unreadable, match=why):
+            it.session._datasets.by_id()  # type: ignore[attr-defined] # of this session alone
 
 
 @pytest.mark.parametrize("body", [{"data": []}, {"items": [{"name": "nameless"}]}, {"items": ["a"]}])

@@ -49,6 +49,16 @@ PAGE = 100
 
 _MOST_PAGES = 10_000
 _MOST_EMPTY_PAGES = 10
+_MOST_TEXT = 2**28
+"""Characters that one list may hold: a sandbox of 50,000 dataflows takes less."""
+_LONGEST_LIST, _MANY_PAGES = timedelta(minutes=30), 100
+"""How long a list of many pages may take; fewer are over soon, and clocks are set now and then."""
+
+_LONGEST_TOKEN = 16_384
+"""Characters; more than that fits no header of usual servers. Adobe's own are of about 2,000 (observed)."""
+
+# Letters, digits and hyphens in all documented ids; a comma would mean several in a filter.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 # Adobe's own client renews about 500 s before the end (adobe/aepp; observed). A token lives 24 h (documented).
 _EARLY = timedelta(seconds=500)
@@ -112,19 +122,22 @@ class Client:
         found: dict[str, Row] = {}
         tokens: set[str] = set()
         following: list[tuple[str, str]] = []
-        idle = 0
+        idle = size = 0
+        until = self.now() + _LONGEST_LIST
         while True:
-            body = self.body(self.send("GET", path, query=[*query, *following]), request)
+            reply = self.send("GET", path, query=[*query, *following])
+            body = self.body(reply, request)
             before = len(found)
-            for row in _items(body, request):
-                found[str(row["id"])] = row
+            found.update(_by_id(body, request))
+            size += len(reply.text)
             # The link carries nothing but the token, so our own filters are sent again (Flow Service API, example;
             # Adobe's own client).
             token = _continuation(body, request)
             if token is None:
                 return tuple(row for row in found.values() if self._is_ours(row))
             idle = 0 if len(found) > before else idle + 1
-            if token in tokens or idle >= _MOST_EMPTY_PAGES or len(tokens) >= _MOST_PAGES:
+            endless = token in tokens or idle >= _MOST_EMPTY_PAGES or len(tokens) >= _MOST_PAGES
+            if endless or size > _MOST_TEXT or (len(tokens) >= _MANY_PAGES and self.now() > until):
                 raise Unreadable(f"the list of `{request}` does not come to an end", request=request)
             tokens.add(token)
             following = [("continuationToken", token)]
@@ -281,8 +294,8 @@ class Client:
             )
         body = self.body(reply, request)
         text, seconds = body.get("access_token"), body.get("expires_in")
-        if not isinstance(text, str) or not text or not text.isascii() or not text.isprintable():
-            raise Unreadable(f"the answer to `{request}` holds no `access_token`", request=request)
+        if not isinstance(text, str) or not re.fullmatch(r"[\x21-\x7e]+", text) or len(text) > _LONGEST_TOKEN:
+            raise Unreadable(f"the answer to `{request}` holds no `access_token` that could be one", request=request)
         self.hide(text)
         # In seconds (Developer Console; documented). Without a usable figure the token is renewed when it is refused.
         lasting = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < 1e8
@@ -301,10 +314,24 @@ def secret_of(reference: object) -> Secret:
 
 def segment(id: str) -> str:
     """An id as one segment of a path. Raises `Gone` for what cannot be anybody's id."""
-    # Letters, digits and hyphens in all documented ids; a comma would mean several in a filter.
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", id):
+    if not is_id(id):
         raise Gone(f"`{id}` is no id at Adobe")
     return quote(id, safe="")
+
+
+def is_id(text: object) -> bool:
+    """Whether Adobe could mean an object by this."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def _by_id(body: Row, request: str) -> dict[str, Row]:
+    """The objects of one page. What a later page shows again may have changed since; within a page it cannot."""
+    found: dict[str, Row] = {}
+    for row in _items(body, request):
+        id = str(row["id"])
+        if found.setdefault(id, row) != row:
+            raise Unreadable(f"`{request}` lists `{id}` twice, and differently", request=request)
+    return found
 
 
 def _items(body: Row, request: str) -> tuple[Row, ...]:
@@ -312,8 +339,8 @@ def _items(body: Row, request: str) -> tuple[Row, ...]:
     if not isinstance(items, list):
         raise Unreadable(f"the answer to `{request}` is no list", request=request)
     for each in items:
-        if not isinstance(each, Mapping) or not isinstance(each.get("id"), str) or not each["id"]:
-            raise Unreadable(f"`{request}` lists an object without an id", request=request)
+        if not isinstance(each, Mapping) or not is_id(each.get("id")):
+            raise Unreadable(f"`{request}` lists an object without an id that could be one", request=request)
     return tuple(items)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import ClassVar, TypeAlias
 
-from reconciler.providers.adobe.client import Client, Row, segment
+from reconciler.providers.adobe.client import Client, Row, is_id, segment
 from reconciler.providers.adobe.errors import InTransit
 from reconciler.providers.adobe.mapping import marked, shows, within
 from reconciler.sdk import Conflict, Gone, Handler, Order, Refused, StillRunning, Uncertain, Unreadable
@@ -108,9 +108,9 @@ class Collection(Handler):
         }
         reply = self._client.change("POST", self.path, body=body, repeatable=False)
         id = reply.get("id")
-        if not isinstance(id, str) or not id:
+        if not isinstance(id, str) or not is_id(id):
             raise Uncertain(
-                f"`POST {self.path}` was answered without an id: the object may or may not exist",
+                f"`POST {self.path}` was answered without an id that could be one: the object may or may not exist",
                 request=f"POST {self.path}",
             )
         self._being_made.add(id)

@@ -68,17 +68,29 @@ def _faults(schema: Mapping[str, object], params: Mapping[str, object], *, optio
     from jsonschema import Draft7Validator  # noqa: PLC0415 - heavy, and only plans that make something come here
     from jsonschema.exceptions import SchemaError  # noqa: PLC0415
 
+    if _refers(schema):
+        return  # none of Adobe's own do (observed), and the library would fetch what lies elsewhere
     required = schema.get("required")
-    eased = {**schema, "required": [each for each in _list(required) if each not in optional]}
+    eased = {
+        **schema,
+        "required": [each for each in _list(required) if not (isinstance(each, str) and each in optional)],
+    }
     try:
         Draft7Validator.check_schema(eased)
         errors = list(Draft7Validator(eased).iter_errors(dict(params)))
-    except (SchemaError, re.error):
+    except (SchemaError, RecursionError, re.error):
         # Written for another language's regular expressions, or not at all well: Adobe will have to say it itself.
         return
     for error in sorted(errors, key=lambda each: str(each.json_path)):
         param = str(error.absolute_path[0]) if error.absolute_path else None
         yield Fault(param, _why(str(error.validator), error.validator_value, param))
+
+
+def _refers(schema: object) -> bool:
+    """Whether there is a reference anywhere in the schema."""
+    if isinstance(schema, Mapping):
+        return "$ref" in schema or any(map(_refers, schema.values()))
+    return isinstance(schema, list) and any(map(_refers, schema))
 
 
 def _why(rule: str, value: object, param: str | None) -> str:

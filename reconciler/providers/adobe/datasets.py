@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.providers.adobe.client import PAGE, Client, Row
+from reconciler.providers.adobe.client import PAGE, Client, Row, is_id
 from reconciler.providers.adobe.destinations import DATA_LAKE
 from reconciler.providers.adobe.mapping import within
 from reconciler.sdk import Unreadable
@@ -59,17 +59,27 @@ class Datasets:
         return self._client.body(self._client.send("GET", PATH, query=query), f"GET {PATH}")
 
     def _read(self) -> Sequence[Dataset]:
-        found: list[Dataset] = []
+        found: dict[str, Dataset] = {}
         start = 0
         for _ in range(_MOST_PAGES):
             body = self.page(start)
             items = body.get("items")
-            if not isinstance(items, list) or not all(isinstance(within(each, "id"), str) for each in items):
+            if not isinstance(items, list) or not all(is_id(within(each, "id")) for each in items):
                 raise Unreadable(f"the answer to `GET {PATH}` is no list of datasets", request=f"GET {PATH}")
-            found += [Dataset(id=each["id"], name=str(each.get("name") or "")) for each in items]
-            more = within(body, "pageInfo", "hasNext")
-            if more is False or not items or (more is None and len(items) < PAGE):
-                return found
+            for each in items:
+                dataset = Dataset(id=each["id"], name=str(each.get("name") or ""))
+                # Pages shift when the list changes meanwhile; one id with two names is no such change.
+                if found.setdefault(dataset.id, dataset) != dataset:
+                    raise Unreadable(f"`GET {PATH}` lists `{dataset.id}` twice, and differently", request=f"GET {PATH}")
+            more, total = within(body, "pageInfo", "hasNext"), within(body, "pageInfo", "total")
             # `end` is the index of the last item in the samples; what came is counted, which needs no such belief.
             start += len(items)
+            if more is False or (more is None and len(items) < PAGE):
+                if isinstance(total, int) and start < total:
+                    raise Unreadable(
+                        f"`GET {PATH}` says {total} datasets and gives only {start}", request=f"GET {PATH}"
+                    )
+                return tuple(found.values())
+            if not items:
+                break
         raise Unreadable(f"the list of `GET {PATH}` does not come to an end", request=f"GET {PATH}")

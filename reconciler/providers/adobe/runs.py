@@ -103,7 +103,7 @@ def _errors(metrics: object) -> str | None:
 
 def instant(milliseconds: object) -> datetime | None:
     """The instant so many milliseconds after 1970 (Flow runs; documented); `None` for anything else."""
-    if isinstance(milliseconds, str) and milliseconds.isdecimal():
+    if isinstance(milliseconds, str) and milliseconds.isdecimal() and len(milliseconds) < 20:
         milliseconds = int(milliseconds)
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float) or not 0 < milliseconds < 1e14:
         return None

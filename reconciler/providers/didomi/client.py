@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,15 @@ PAGE = 50
 # One hour in the current pages, a day in older ones (Didomi, Authentication; documented, contradictory). Used when the
 # token itself does not say.
 LIFETIME = timedelta(hours=1)
+
+_MOST_OBJECTS = 500_000
+_MOST_TEXT = 2**28
+"""Objects and characters that one list may hold: no organization comes near either."""
+_LONGEST_LIST, _MANY_OBJECTS = timedelta(minutes=30), 5_000
+"""How long a list of many objects may take; fewer are read soon, and clocks are set now and then."""
+
+_LONGEST_TOKEN = 16_384
+"""Characters; more than that fits no header of usual servers."""
 
 Query: TypeAlias = Sequence[tuple[str, str]]
 
@@ -133,6 +143,8 @@ class Client:
         found: dict[str, Row] = {}
         promised: int | None = None
         first = True
+        size = 0
+        until = self.now() + _LONGEST_LIST
         while True:
             # Sorted, so that pages do not shift (Didomi, Pagination; sorting documented, stability not).
             whole = [
@@ -142,14 +154,16 @@ class Client:
                 ("$skip", str(len(found))),
                 ("$sort[created_at]", "1"),
             ]
-            rows, total = _page(self._good(self.send("GET", path, query=whole), request), request)
+            reply = self._good(self.send("GET", path, query=whole), request)
+            rows, total = _page(reply, request)
+            size += len(reply.text)
             if not first and total != promised:
                 raise _Moved
             promised, first = total, False
             for row in rows:
                 id = row.get("id")
-                if not isinstance(id, str) or not id:
-                    raise Unreadable(f"`{request}` lists an object without an id", request=request)
+                if not isinstance(id, str) or not is_id(id):
+                    raise Unreadable(f"`{request}` lists an object without an id that could be one", request=request)
                 if id in found:
                     raise Unreadable(f"`{request}` lists `{id}` twice", request=request)
                 found[id] = row
@@ -161,6 +175,9 @@ class Client:
                 if total is not None:
                     raise Unreadable(f"`{request}` says {total} objects and gives only {len(found)}", request=request)
                 return list(found.values())
+            endless = len(found) > _MOST_OBJECTS or size > _MOST_TEXT
+            if endless or (len(found) > _MANY_OBJECTS and self.now() > until):
+                raise Unreadable(f"the list of `{request}` does not come to an end", request=request)
 
     def _good(self, reply: Reply, request: str) -> Reply:
         """The reply if it is one to believe."""
@@ -253,8 +270,10 @@ class Client:
             )
         body = _object(self._good(reply, request), request)
         text = body.get("access_token")
-        if not isinstance(text, str) or not text or not text.isascii() or not text.isprintable():
-            raise Unreadable("the answer to `POST /sessions` holds no `access_token`", request=request)
+        if not isinstance(text, str) or not re.fullmatch(r"[\x21-\x7e]+", text) or len(text) > _LONGEST_TOKEN:
+            raise Unreadable(
+                "the answer to `POST /sessions` holds no `access_token` that could be one", request=request
+            )
         self.hide(text)
         self._compare_clocks(reply, asked)
         lifetime = _lifetime(text, asked)
@@ -264,7 +283,7 @@ class Client:
     def _compare_clocks(self, reply: Reply, asked: datetime) -> None:
         try:
             theirs = parsedate_to_datetime(reply.headers["date"])
-        except (KeyError, ValueError, TypeError, IndexError):
+        except (KeyError, ValueError, TypeError, IndexError, OverflowError):
             return
         self.clock_ahead = (asked - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))).total_seconds()
 
@@ -278,9 +297,19 @@ def secret_of(reference: object) -> Secret:
     return Secret(source=source, name=reference[source], key=reference.get("key"), version=reference.get("version"))
 
 
+def is_id(text: str) -> bool:
+    """
+    Whether Didomi could mean an object by this.
+
+    Letters and digits in all samples, in words joined by hyphens (observed); what else there may be is not documented,
+    so only what could stand for something else in an address is refused.
+    """
+    return re.fullmatch(r"[\w.~:@+=-]{1,200}", text, re.ASCII) is not None and text.strip(".") != ""
+
+
 def segment(id: str) -> str:
     """An id as one segment of a path. Raises `Gone` for what cannot be anybody's id."""
-    if id in ("", ".", ".."):
+    if not is_id(id):
         raise Gone(f"`{id}` is no id at Didomi")
     return quote(id, safe="")
 
@@ -295,7 +324,7 @@ def pace(headers: Mapping[str, str]) -> Pace | None:
     parts = dict(part.strip().partition("=")[::2] for part in headers.get("ratelimit", "").split(","))
     remaining = parts.get("remaining", headers.get("ratelimit-remaining", ""))
     reset = parts.get("reset", headers.get("ratelimit-reset", ""))
-    if not remaining.strip().isdecimal() or not reset.strip().isdecimal():
+    if not all(re.fullmatch(r"\s*[0-9]{1,9}\s*", each) for each in (remaining, reset)):
         return None
     return Pace(remaining=int(remaining), reset_seconds=float(reset))
 
@@ -381,6 +410,10 @@ def _lifetime(token: str, asked: datetime) -> timedelta:
     ends = claims.get("exp")
     # Against the server's own time where it is given: our clock may be wrong.
     begins = claims.get("iat", asked.timestamp())
-    if not isinstance(ends, int | float) or not isinstance(begins, int | float) or not 0 < ends - begins < 1e8:
+    if not isinstance(ends, int | float) or not isinstance(begins, int | float):
         return LIFETIME
-    return timedelta(seconds=ends - begins)
+    try:
+        lifetime = float(ends) - float(begins)
+    except OverflowError:
+        return LIFETIME
+    return timedelta(seconds=lifetime) if 0 < lifetime < 1e8 else LIFETIME

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
-from reconciler.providers.didomi.client import Client, Query, object_of, segment
+from reconciler.providers.didomi.client import Client, Query, is_id, object_of, segment
 from reconciler.providers.didomi.mapping import Row, completed, read
 from reconciler.sdk import (
     Gone,
@@ -95,9 +95,9 @@ class Collection(Handler):
             ) from None
         row = object_of(reply) or {}
         id = row.get("id")
-        if not isinstance(id, str) or not id:
+        if not isinstance(id, str) or not is_id(id):
             raise Uncertain(
-                f"`POST {self.route}` was answered without an id: the object may or may not exist",
+                f"`POST {self.route}` was answered without an id that could be one: the object may or may not exist",
                 status=reply.status,
                 request=f"POST {self.route}",
             )
@@ -178,9 +178,9 @@ class Collection(Handler):
 
     def _row(self, id: str) -> Row | None:
         row = self._client.row(f"{self.route}/{segment(id)}", self._query)
-        if row is not None and row.get("id", id) != id:
+        if row is not None and row.get("id") != id:
             request = f"GET {self.route}/{id}"
-            raise Unreadable(f"`{request}` gives the object `{row.get('id')}`", request=request)
+            raise Unreadable(f"the answer to `{request}` is not the object `{id}`", request=request)
         return row
 
     def _listed(self, id: str) -> Row | None:

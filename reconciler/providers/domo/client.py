@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,9 @@ class Client:
         if self._me is None:
             row = self._object(self.send("GET", "/api/content/v2/users/me"), "GET /api/content/v2/users/me")
             id = row.get("id")
-            if not isinstance(id, int | str) or isinstance(id, bool):
+            # A whole number in all that was observed.
+            known = isinstance(id, int | str) and not isinstance(id, bool)
+            if not known or not re.fullmatch(r"[A-Za-z0-9-]{1,100}", str(id)):
                 raise Unreadable("Domo does not say whose token this is", request="GET /api/content/v2/users/me")
             self._me = str(id)
         return self._me
@@ -114,6 +117,8 @@ class Client:
         if reply.status == 404:
             return None
         row = self._object(reply, f"GET {path}")
+        if row.get("id") != id:
+            raise Unreadable(f"the answer to `GET {path}` is not the dataset `{id}`", request=f"GET {path}")
         return None if row.get("deleted") is True else row
 
     def columns(self, id: str) -> tuple[Column, ...]:
@@ -201,6 +206,8 @@ class Client:
         if None in found:
             raise Unreadable(f"`GET {path}` lists something that is no export", request=f"GET {path}")
         known = [each for each in found if each is not None]
+        if len({each.id for each in known}) < len(known):
+            raise Unreadable(f"`GET {path}` lists an export twice", request=f"GET {path}")
         return tuple(sorted(known, key=lambda each: (each.started is None, each.started or 0, each.id), reverse=True))
 
     def start(self, dataset: str, body: Mapping[str, object]) -> Reply:

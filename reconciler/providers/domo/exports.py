@@ -33,6 +33,11 @@ _PHASES: Mapping[str, Phase] = {
 }
 
 
+# UUIDs in all samples (observed). It is part of addresses and file names, so only what could stand for something else
+# there is refused.
+_ID = re.compile(r"(?!\.+$)[\w.~:@+=-]{1,200}", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where an exported file lies."""
@@ -89,7 +94,7 @@ class Export:
 
 def export_of(row: object, dataset: str) -> Export | None:
     """The export that a row describes; `None` when it is none."""
-    if not isinstance(row, Mapping) or not isinstance(row.get("exportId"), str) or not row["exportId"]:
+    if not isinstance(row, Mapping) or not isinstance(row.get("exportId"), str) or not _ID.fullmatch(row["exportId"]):
         return None
     status = str(row.get("exportStatus") or "none")
     phase = phase_of(status)
@@ -130,8 +135,8 @@ def moment(written: object) -> datetime | None:
     if isinstance(written, str) and re.fullmatch(r"-?\d+(\.\d+)?", written):
         written = float(written)
     if isinstance(written, int | float) and not isinstance(written, bool):
-        seconds = written / 1000 if abs(written) >= 1e11 else written
         try:
+            seconds = written / 1000 if abs(written) >= 1e11 else written
             return datetime.fromtimestamp(seconds, UTC)
         except (OverflowError, ValueError, OSError):
             return None
