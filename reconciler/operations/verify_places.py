@@ -37,6 +37,8 @@ Manifested = Callable[[Expectation, str, bytes], Expectation]
 """What a session makes of an expectation and a manifest of its files; raises `ValueError` with a sentence."""
 
 _RENAMED = {"role": "role_arn"}
+_MANIFEST = "manifest"
+"""The trouble with a manifest of files that cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +160,7 @@ def _looked(source: Source, place: Place, expectation: Expectation, manifested: 
                 expectation = manifested(expectation, _rest(each, recognition), read_small(source, each.key))
             except ValueError as error:
                 trouble = Trouble(
-                    code="manifest",
+                    code=_MANIFEST,
                     where=source.where(each.key),
                     reason=str(error),
                     help="compare it with what the vendor documents; the files were not looked at",
