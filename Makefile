@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test test-all test-slow coverage lint types floors benchmarks clean
+.PHONY: help demo test test-all test-slow coverage lint types floors benchmarks reliability clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -44,6 +44,9 @@ floors: $(VENV)/.installed  ## Imports point down only
 
 benchmarks: $(VENV)/.installed  ## Time and memory against floors measured in the same run
 	$(BIN)/python benchmarks/run.py
+
+reliability: $(VENV)/.installed  ## The scorecard: thousands of kills, faults and worlds, and builds broken on purpose
+	$(BIN)/python tests/reliability/scorecard.py --write
 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .coverage mutants *.egg-info
