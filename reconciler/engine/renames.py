@@ -74,8 +74,7 @@ def settlements(
         if records.get(address) is not after[address]:
             yield _state_only(address, after[address], at)
     for old in sorted(renames):
-        if old not in after:
-            yield _state_only(old, None, at)
+        yield _state_only(old, None, at)
 
 
 def _state_only(address: Address, record: Record | None, at: datetime) -> Settlement:

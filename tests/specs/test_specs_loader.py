@@ -95,7 +95,7 @@ extra: 1
             "inner hyphens, at most 63 "
             "| did you mean `orders-to-lake`?"
         ),
-        "specs/a.yaml:3:34 unknown-key `metadata` has no key `label` | None",
+        "specs/a.yaml:3:34 unknown-key `metadata` has no key `label` | further keys: `renamedFrom`",
         "specs/a.yaml:3:60 wrong-type the label `team` must be text | quote it to mean the text",
         (
             "specs/a.yaml:3:70 invalid-value the label `a b` has signs that no selector can hold "
@@ -130,7 +130,7 @@ extra: 1
         "specs/a.yaml:12:25 unknown-key `schedule` has no key `strat` | did you mean `start`?",
         ("specs/a.yaml:13:16 wrong-type `description` must be text, not a number | quote it to mean the text"),
         ("specs/a.yaml:14:10 wrong-type `after` must be a list, not text | write it as a list of one: `[…]`"),
-        "specs/a.yaml:15:1 unknown-key the manifest has no key `extra` | None",
+        "specs/a.yaml:15:1 unknown-key the manifest has no key `extra` | further keys: `delivery`",
     ]
 
 
