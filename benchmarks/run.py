@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+import event_lines
 from measure import (
     PYTHON,
     Broken,
@@ -111,6 +112,14 @@ class Vendor:
     def asked(self) -> Counter[str]:
         """What was asked since the last time, and how often."""
         return Counter(json.loads(self._ask("asked")))
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used so far; nothing where the system does not tell."""
+        file = Path(f"/proc/{self._process.pid}/stat")
+        if not file.exists():
+            return 0.0
+        user, system = file.read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _ask(self, line: str) -> str:
         assert self._process.stdin is not None
@@ -287,6 +296,9 @@ def size_lines(samples: Samples) -> list[Line]:
 def measure_all(effort: Effort, folder: Path) -> list[Line]:
     """Every line of the table."""
     lines = with_retry(partial(start_lines, effort))
+    with serving() as vendor:
+        sizes = event_lines.QUICK if effort is QUICK else event_lines.FULL
+        lines += with_retry(partial(event_lines.event_lines, vendor, folder / "events", sizes))
     samples: Samples = {}
     with ExitStack() as stack:
         projects = [prepared(size, folder, stack.enter_context(serving())) for size in effort.repeats]

@@ -21,6 +21,7 @@ from reconciler.providers.didomi.imports.events import (
     import_contract,
     import_schema,
     is_same,
+    is_sound,
     prepared,
     users_of,
     with_id,
@@ -209,6 +210,38 @@ def test_reasons_repeat_no_value() -> None:
     said = repr(Judge(import_contract()).reasons(found))
 
     assert "canary" not in said
+
+
+_NAMES = st.sampled_from(["a", "b", "c"])
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "purposes": st.none() | st.lists(st.fixed_dictionaries({"id": _NAMES}), max_size=3),
+            "channels": st.none() | st.lists(st.fixed_dictionaries({"id": _NAMES}), max_size=2),
+            "vendors": st.none()
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    basis: st.none() | st.lists(_NAMES, max_size=2)
+                    for basis in ("enabled", "disabled", "enabled_li", "disabled_li")
+                },
+            ),
+            "tcfcs": st.none() | st.sampled_from(["", "CQdemo"]),
+        },
+    ),
+    st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-01T23:59:60Z"]),
+)
+def test_the_quick_look_and_the_rules_agree(consents: dict[str, Any], moment: str) -> None:
+    found = event(1, consents=consents, created_at=moment)
+
+    assert is_sound(found) == _keeps_rules(found)
+
+
+def _keeps_rules(found: Event) -> bool:
+    return not any(list(rule.breaches(found)) for rule in import_contract().rules)
 
 
 # --- ids ---

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
 from reconciler.providers.didomi.client import Client, Query, is_id, object_of, segment
-from reconciler.providers.didomi.mapping import Row, completed, read
+from reconciler.providers.didomi.mapping import Row, completed, instant, read
 from reconciler.sdk import (
     Gone,
     Handler,
@@ -23,7 +23,7 @@ from reconciler.sdk import (
     split_mark,
     write_mark,
 )
-from reconciler.values import Observed, Ownership, Secret, Value
+from reconciler.values import LastChange, Observed, Ownership, Secret, Value
 
 
 class Collection(Handler):
@@ -222,6 +222,12 @@ def described(model: type[BaseModel], row: Row) -> tuple[dict[str, Value], Owner
     attributes["description"], owner = split_mark(description)
     # Nothing but a mark, or nothing at all, is no description.
     return {key: each for key, each in attributes.items() if key != "description" or each}, owner
+
+
+def last_change(row: Row) -> LastChange | None:
+    """When the object was changed last; by whom is not told (common columns; inferred from sibling resources)."""
+    at = instant(row.get("updated_at"))
+    return LastChange(at=at) if at is not None else None
 
 
 def revision(row: Row) -> str | None:

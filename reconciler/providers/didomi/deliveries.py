@@ -10,9 +10,9 @@ from reconciler.deliveries import Contract, Level, S3Access
 from reconciler.providers.didomi.client import Client
 from reconciler.providers.didomi.collection import Collection
 from reconciler.providers.didomi.contract import export_contract
-from reconciler.providers.didomi.destination import S3, instant
+from reconciler.providers.didomi.destination import S3
 from reconciler.providers.didomi.integration import S3 as S3_INTEGRATION
-from reconciler.providers.didomi.mapping import Row
+from reconciler.providers.didomi.mapping import Row, instant
 from reconciler.providers.didomi.settings import DELIVERY_OPTIONS, LOGS
 from reconciler.sdk import Unreadable
 from reconciler.values import (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from reconciler.providers.didomi.collection import Collection, described, marked, revision
-from reconciler.providers.didomi.mapping import Row, value, write
+from reconciler.providers.didomi.collection import Collection, described, last_change, marked, revision
+from reconciler.providers.didomi.mapping import Row, instant, value, write
 from reconciler.sdk import Immutable, Kind, Order, SecretReference, Spec, split_mark
 from reconciler.values import Identity, Observed, Path, Problem, Resource, Secret, Severity, Value
 
@@ -89,6 +89,7 @@ class Destinations(Collection):
             id=id,
             attributes=attributes,
             revision=revision(row),
+            last_change=last_change(row),
             owner=owner,
             outputs=outputs,
             settling=None if outputs or not self._is_new(row) else _SETTLING,
@@ -127,17 +128,6 @@ def computed(config: object) -> dict[str, Value]:
         return {}
     names = {"bucket_name": "bucketName", "bucket_access_role_arn": "bucketAccessRoleArn"}
     return {name: value(config[key]) for key, name in names.items() if config.get(key)}
-
-
-def instant(text: object) -> datetime | None:
-    """An ISO 8601 time, or `None` for anything else."""
-    if not isinstance(text, str):
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _check(resource: Resource) -> Iterable[Problem]:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from reconciler.providers.didomi.collection import Collection, described, marked, revision
+from reconciler.providers.didomi.collection import Collection, described, last_change, marked, revision
 from reconciler.providers.didomi.destination import Text, check_description
 from reconciler.providers.didomi.mapping import Row, value, write
 from reconciler.providers.didomi.settings import DELIVERY_OPTIONS
@@ -60,7 +60,14 @@ class ExportConfigs(Collection):
         destinations = row.get("destinations_id")
         if isinstance(destinations, list):
             attributes["destinations"] = value(destinations)
-        return Observed(id=id, attributes=attributes, revision=revision(row), owner=owner, outputs={"exportId": id})
+        return Observed(
+            id=id,
+            attributes=attributes,
+            revision=revision(row),
+            last_change=last_change(row),
+            owner=owner,
+            outputs={"exportId": id},
+        )
 
     def body(self, order: Order, reveal: Callable[[Secret], str]) -> dict[str, object]:
         """Name, description with the mark, content, destinations, and `enabled` where the manifest has it."""

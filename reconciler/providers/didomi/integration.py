@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from reconciler.providers.didomi.client import Client
-from reconciler.providers.didomi.collection import Collection, described, revision
+from reconciler.providers.didomi.collection import Collection, described, last_change, revision
 from reconciler.providers.didomi.destination import AccountId, Text, check_account, computed
 from reconciler.providers.didomi.mapping import Row, read, write
 from reconciler.providers.didomi.settings import DELIVERY_OPTIONS
@@ -99,7 +99,13 @@ class Integrations(Collection):
             found = attributes.get("authentication")
             there = found if isinstance(found, Mapping) else {}
             attributes["authentication"] = {**read(GcpAuthentication, properties), **there}
-        return Observed(id=id, attributes=attributes, revision=revision(row), outputs={**outputs, "exportId": id})
+        return Observed(
+            id=id,
+            attributes=attributes,
+            revision=revision(row),
+            last_change=last_change(row),
+            outputs={**outputs, "exportId": id},
+        )
 
     def body(self, order: Order, reveal: Callable[[Secret], str]) -> dict[str, object]:
         """Type, credentials, content, and no mappings, as the tutorial sends them."""

@@ -6,6 +6,7 @@ its aliases the manifest's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import TypeAlias
 
@@ -88,3 +89,14 @@ def completed(wanted: object, current: object) -> object:
     if not isinstance(current, Mapping) or not isinstance(wanted, Mapping):
         return wanted
     return {**{key: each for key, each in current.items() if key in COMPUTED}, **wanted}
+
+
+def instant(text: object) -> datetime | None:
+    """An ISO 8601 time, or `None` for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

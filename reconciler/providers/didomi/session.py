@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.providers.didomi.client import Client
 from reconciler.providers.didomi.collection import Collection
-from reconciler.providers.didomi.destination import Destinations, instant
+from reconciler.providers.didomi.destination import Destinations
 from reconciler.providers.didomi.export_config import ExportConfigs
 from reconciler.providers.didomi.imports.handler import EventImports
 from reconciler.providers.didomi.integration import Integrations
-from reconciler.providers.didomi.mapping import Row
+from reconciler.providers.didomi.mapping import Row, instant
 from reconciler.providers.didomi.preflight import preflight, read_features, read_quotas
 from reconciler.providers.didomi.settings import LOGS, Settings
 from reconciler.sdk import Check, Connection, CredentialsRefused, Handler, Run, Session, VendorError

@@ -84,7 +84,7 @@ def import_contract(
     Stricter than Didomi where a slip would be expensive: keys that nobody knows are refused, and an event without an
     `id`, the only thing that keeps it from being imported twice (Batch import; documented).
     """
-    rules: list[Rule] = [IsMoment(), ChoosesSomething(), *_ALWAYS]
+    rules: list[Rule] = [*_SOUND]
     if organization is not None:
         rules.append(OneOf(name="other-organization", path="organization_id", values=(organization,)))
     if batch is not None:
@@ -100,7 +100,9 @@ def import_contract(
     )
 
 
-_ALWAYS: tuple[Rule, ...] = (
+_SOUND: tuple[Rule, ...] = (
+    IsMoment(),
+    ChoosesSomething(),
     # Sanity of the Consents object, as in exports: what Didomi makes of a contradiction is not documented.
     *(
         Disjoint(
@@ -130,10 +132,13 @@ class Judge:
         assert contract.schema is not None
         self._schema = compiled(contract.schema)
         self._rules = contract.rules
+        self._own = tuple(each for each in contract.rules if each not in _SOUND)
 
     def reasons(self, value: Any) -> tuple[Reason, ...]:  # noqa: ANN401 - JSON
         """Empty for an event that can be imported."""
         try:
+            if self._schema.is_valid(value) and is_sound(value):
+                return tuple(reason for rule_ in self._own for reason in _broken(rule_, value))
             return tuple(self._found(value))
         except RecursionError:
             return (Reason("too-deep", "", "is nested too deeply to be checked"),)
@@ -144,8 +149,32 @@ class Judge:
                 rule = f"schema.{keyword}:{general(breach.place)}"
                 yield Reason(rule, written(breach.place), breach.message)
         for rule_ in self._rules:
-            for breach in rule_.breaches(value):
-                yield Reason(rule_.name, written(breach.place), breach.message)
+            yield from _broken(rule_, value)
+
+
+def _broken(rule_: Rule, value: Any) -> Iterator[Reason]:  # noqa: ANN401 - JSON
+    for breach in rule_.breaches(value):
+        yield Reason(rule_.name, written(breach.place), breach.message)
+
+
+def is_sound(body: Body) -> bool:
+    """
+    Whether an event that keeps the schema keeps the rules too that every import has: the same, said by the million.
+
+    What is not sound is looked at by the rules, which say why.
+    """
+    consents = body["consents"]
+    purposes, vendors = consents.get("purposes"), consents.get("vendors")
+    if purposes and len({each["id"] for each in purposes}) != len(purposes):
+        return False
+    if vendors:
+        for left, right in (("enabled", "disabled"), ("enabled_li", "disabled_li")):
+            if not set(vendors.get(left) or ()).isdisjoint(vendors.get(right) or ()):
+                return False
+    chosen = purposes or consents.get("channels") or consents.get("tcfcs")
+    if not chosen and not (vendors and any(vendors.get(each) for each in _BASES)):
+        return False
+    return instant(body["created_at"]) is not None
 
 
 def with_id(body: Body, source: str) -> Body:
@@ -165,7 +194,10 @@ def prepared(body: Body, batch: str) -> Body:
 def users_of(body: Body) -> tuple[str, ...]:
     """Every name of the event's user, as texts that different kinds of name do not share."""
     user = body["user"]
-    return tuple(f"{key}={user[key]}" for key in ("organization_user_id", "id") if user.get(key))
+    theirs, ours = user.get("organization_user_id"), user.get("id")
+    if ours is None:
+        return (f"organization_user_id={theirs}",)
+    return (f"id={ours}",) if theirs is None else (f"organization_user_id={theirs}", f"id={ours}")
 
 
 def questions(body: Body) -> list[list[tuple[str, str]]]:
@@ -207,14 +239,17 @@ def is_same(sent: Body, stored: Body) -> bool:
 
     Compared are moment, user and choices: what a server adds, or gives back in another shape, is no difference.
     """
-    if "created_at" in stored and instant(stored["created_at"]) != instant(sent["created_at"]):
+    moment = stored.get("created_at", sent["created_at"])
+    if moment != sent["created_at"] and instant(moment) != instant(sent["created_at"]):
         return False
     theirs, ours = stored.get("user"), sent["user"]
     names = ("organization_user_id",) if ours.get("organization_user_id") else ("id",)
     if isinstance(theirs, Mapping) and any(theirs.get(each, ours.get(each)) != ours.get(each) for each in names):
         return False
-    consents = stored.get("consents")
-    return not isinstance(consents, Mapping) or _choices(sent["consents"]) <= _choices(consents)
+    consents = stored.get("consents", sent["consents"])
+    if consents == sent["consents"] or not isinstance(consents, Mapping):
+        return True
+    return _choices(sent["consents"]) <= _choices(consents)
 
 
 def _choices(consents: Body) -> frozenset[tuple[object, ...]]:

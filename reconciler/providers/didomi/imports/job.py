@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from reconciler.deliveries import SourceError
@@ -105,11 +106,15 @@ class ImportJob(Batches):
         self._stops = stops
         self._shown = shown
         self._parts = parts(reading.items(files, come.at), files, come.at)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="lines")
+        self._ahead: Future[Part | None] | None = None
 
     def next(self) -> Batch | None:
-        """The next lines of the files. Raises `Refused` when they are not what they were."""
+        """The next lines of the files, read while the last were sent. Raises `Refused` when they are others now."""
+        ahead = self._ahead or self._read_ahead()
+        self._ahead = None
         try:
-            part = next(self._parts, None)
+            part = ahead.result()
         except (SourceError, Damaged) as error:
             raise Refused(f"the import stops: {error}") from None
         if part is None:
@@ -126,6 +131,7 @@ class ImportJob(Batches):
         if part.rejects and self._stops:
             self._quarantine.add(part.rejects)
             return self._sent(come, self._rejected(len(part.rejects), "not fit to be imported"))
+        self._ahead = self._ahead or self._read_ahead()
         arrived = self._sender.send(part, frozenset(come.acked), stopping, stop_at_refusal=self._stops)
         refused = [self._reject(each) for each in sorted(arrived.refused, key=lambda each: each.event.at)]
         self._quarantine.add([*part.rejects, *refused])
@@ -177,7 +183,11 @@ class ImportJob(Batches):
 
     def close(self) -> None:
         """Let go of the files."""
+        self._reader.shutdown(wait=True, cancel_futures=True)
         self._parts.close()
+
+    def _read_ahead(self) -> Future[Part | None]:
+        return self._reader.submit(next, self._parts, None)
 
     def _sent(self, come: Come, error: VendorError | None, *, whole: bool = False) -> Sent:
         return Sent(memo=come.memo, done=come.lines, error=error, interrupted=not whole and error is None)

@@ -22,6 +22,7 @@ MOST_EVENTS = 100
 """Events of one request (Batch import; documented)."""
 MOST_BYTES = 1_000_000
 """Bytes of one request: the real limit is not documented, so we stay far below any that is usual (recommended)."""
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _PART_EVENTS = 3_200
 _PART_BYTES = 16_000_000
 
@@ -153,7 +154,7 @@ def parts(
 
 
 def _size(body: Body) -> int:
-    return len(json.dumps(body, separators=(",", ":"))) + 1
+    return len(_encode(body)) + 1
 
 
 def _part(held: Sequence[tuple[Item, int]], files: Sequence[Input], begin: Position) -> Part:
