@@ -14,6 +14,7 @@ from reconciler.values import (
     Address,
     Desired,
     Document,
+    LastChange,
     Observed,
     Path,
     Problem,
@@ -59,7 +60,7 @@ class Drift:
     What is to be said of one recorded object.
 
     `gone` says that it is proven not to exist any more, `managed` that a manifest still describes it, `unreadable`
-    counts its fields that the vendor does not give back.
+    counts its fields that the vendor does not give back; `last_change` is the vendor's word on who touched it last.
     """
 
     address: Address
@@ -69,6 +70,7 @@ class Drift:
     fields: tuple[FieldDrift, ...] = ()
     unreadable: int = 0
     revision: str | None = None
+    last_change: LastChange | None = None
 
     @property
     def moved(self) -> bool:
@@ -165,6 +167,7 @@ def _of(
         fields=tuple(sorted(fields, key=lambda each: [str(step) for step in each.path])),
         unreadable=len(hidden_paths(applied, traits)),
         revision=observed.revision,
+        last_change=observed.last_change,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
+from typing import TypeAlias
 
 from reconciler.engine.codec import (
     CodecError,
@@ -21,7 +23,10 @@ from reconciler.operations.failures import Failure, Stale
 from reconciler.operations.plan import Planned
 from reconciler.operations.rotation import NOT_CHECKED, moved_since, without_stamps
 from reconciler.operations.workspace import Workspace
-from reconciler.values import Address, Change, Desired, Document, FieldChange, Path, Problem, Record, dotted
+from reconciler.values import Address, Change, Desired, Document, FieldChange, Observed, Path, Problem, Record, dotted
+
+Objects: TypeAlias = Mapping[tuple[str, str], Observed]
+"""What was read, by type and id."""
 
 
 def save(planned: Planned, path: FilePath, *, commit: str | None = None) -> None:
@@ -74,20 +79,29 @@ def moved(saved: SavedPlan, planned: Planned) -> tuple[Problem, ...]:
     now = {_key(change): change for change in to_do(planned.plan)}
     # A secret that cannot be read here looks like one that was not rotated.
     unread = next((note for note in planned.plan.notes if note.startswith(NOT_CHECKED)), None)
+    objects = {(type, each.id): each for type, found in planned.snapshot.objects.items() for each in found}
     return tuple(
         replace(problem, help=unread) if key not in now else problem
         for key in sorted({*before, *now}, key=str)
-        for problem in _moved(key[0], before.get(key), now.get(key))
+        for problem in _moved(key[0], before.get(key), now.get(key), objects)
     )
+
+
+def _touched(objects: Objects, change: Change) -> str | None:
+    """Who has touched the object, where the vendor tells."""
+    observed = objects.get((change.address.type, change.id)) if change.id is not None else None
+    last = observed.last_change if observed is not None else None
+    return f"it was {last}" if last is not None else None
 
 
 def _key(change: Change) -> tuple[Address, str | None]:
     return change.address, change.id if change.resource is None else None
 
 
-def _moved(address: Address, before: Change | None, now: Change | None) -> list[Problem]:
-    def stale(message: str, field: FieldChange | None = None) -> Problem:
-        return Problem(code="stale-plan", message=message, address=address, path=field.path if field else ())
+def _moved(address: Address, before: Change | None, now: Change | None, objects: Objects) -> list[Problem]:
+    def stale(message: str, field: FieldChange | None = None, help: str | None = None) -> Problem:
+        path = field.path if field else ()
+        return Problem(code="stale-plan", message=message, address=address, path=path, help=help)
 
     if before is None:
         assert now is not None
@@ -110,16 +124,18 @@ def _moved(address: Address, before: Change | None, now: Change | None) -> list[
                 )
                 for path, secret in moved
             ]
-    then, later = _by_path(before), _by_path(now)
+    then, later, who = _by_path(before), _by_path(now), _touched(objects, now)
     moved_fields = [
         stale(
-            f"`{dotted(path)}` at the vendor is not what it was when the plan was made", then.get(path) or later[path]
+            f"`{dotted(path)}` at the vendor is not what it was when the plan was made",
+            then.get(path) or later[path],
+            who,
         )
         for path in sorted({*then, *later}, key=str)
         if then.get(path) != later.get(path)
     ]
     if not moved_fields and before.resource is None and before.digest != now.digest:
-        return [stale("at the vendor it is not what it was when the plan was made")]
+        return [stale("at the vendor it is not what it was when the plan was made", help=who)]
     if not moved_fields and _remembered(before.record) != _remembered(now.record):
         return [stale("what is remembered of it has changed: another apply has been at it since the plan was made")]
     return moved_fields

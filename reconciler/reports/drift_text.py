@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import UTC
 
 from reconciler.engine.drift import MOVED, Cause, Drift, Drifted, FieldDrift
 from reconciler.reports.escape import columns, pad, plain, plural
@@ -12,7 +13,7 @@ from reconciler.reports.names import Names
 from reconciler.reports.paint import Style, paint
 from reconciler.reports.problems import ascii_json, in_order, problem_object, render_problems
 from reconciler.reports.shown import Reading, reading_of
-from reconciler.values import Problem, Traits, dotted
+from reconciler.values import LastChange, Problem, Traits, dotted
 
 _CAUSES = {
     Cause.VENDOR: "changed at the vendor",
@@ -50,6 +51,8 @@ def _object(each: Drift, reading: Reading, *, colour: bool) -> Iterator[str]:
         style = Style.CHANGED if field.cause in MOVED else Style.FAINT
         cause = paint(f"({_CAUSES[field.cause]})", style, colour=colour)
         yield f"    {pad(label, wide)}  {_move(field, reading)}  {cause}"
+    if each.moved and each.last_change is not None:
+        yield f"    {plain(str(each.last_change))}"
 
 
 def _move(field: FieldDrift, reading: Reading) -> str:
@@ -116,6 +119,7 @@ def drift_json(drifted: Drifted, *, traits: Callable[[str], Traits], names: Name
                     "gone": each.gone,
                     "managed": each.managed,
                     "revision": each.revision,
+                    "last_change": _last_change(each.last_change),
                     "fields": [_field(field, reading_of(each.address.type, traits, names)) for field in each.fields],
                 }
                 for each in drifted.objects
@@ -123,6 +127,13 @@ def drift_json(drifted: Drifted, *, traits: Callable[[str], Traits], names: Name
             "problems": [problem_object(each) for each in in_order(_sorted(drifted.problems))],
         }
     )
+
+
+def _last_change(found: LastChange | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    at = found.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if found.at is not None else None
+    return {"at": at, "by": found.by}
 
 
 def _field(field: FieldDrift, reading: Reading) -> dict[str, object]:

@@ -25,7 +25,7 @@ from reconciler.values.deliveries import (
     Verification,
 )
 from reconciler.values.documents import HIDDEN, MISSING, UNKNOWN, Blank, Document, Path, Ref, Secret, Value, dotted
-from reconciler.values.objects import Hold, HoldKind, Observed, Ownership, Snapshot, Taint
+from reconciler.values.objects import Hold, HoldKind, LastChange, Observed, Ownership, Snapshot, Taint
 from reconciler.values.plans import (
     Action,
     Change,
@@ -69,6 +69,7 @@ __all__ = [
     "Identity",
     "Ignored",
     "Intent",
+    "LastChange",
     "Lifecycle",
     "Lying",
     "LyingFile",

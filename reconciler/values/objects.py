@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from reconciler.values.address import Address
 from reconciler.values.documents import Document
@@ -53,6 +53,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastChange:
+    """When an object was changed last, and by whom, as far as the vendor tells: also by a service of its own."""
+
+    at: datetime | None = None
+    by: str | None = None
+
+    def __str__(self) -> str:
+        at = f" at {self.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if self.at is not None else ""
+        by = f" by `{self.by}`" if self.by is not None else ""
+        return f"changed last{at}{by}, says the vendor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """
     One object as the vendor reports it, in the manifests' vocabulary and without its ownership mark.
@@ -71,6 +84,7 @@ class Observed:
     hold: Hold | None = None
     settling: str | None = None
     memo: Document = field(default_factory=dict)
+    last_change: LastChange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from generators import Genes, codes, examples, resource
 from hypothesis import given
@@ -17,6 +18,7 @@ from reconciler.values import (
     Document,
     Hold,
     HoldKind,
+    LastChange,
     Lifecycle,
     Observed,
     Problem,
@@ -65,6 +67,17 @@ def test_what_somebody_changed_at_the_vendor_is_the_vendors_move() -> None:
         unreadable=1,
         revision="7",
     )
+
+
+def test_what_the_vendor_says_of_the_last_change_is_told() -> None:
+    lake = wanted("Account", LAKE)
+    last = LastChange(at=datetime(2026, 11, 22, 9, 30, tzinfo=UTC), by="somebody@example.org")
+    found = look(lake, of(lake), replace(seen("account-a", {**LAKE, "region": "us"}), last_change=last))
+
+    assert only(found).last_change == last
+    assert str(last) == "changed last at 2026-11-22 09:30:00 UTC by `somebody@example.org`, says the vendor"
+    assert str(LastChange(at=last.at)) == "changed last at 2026-11-22 09:30:00 UTC, says the vendor"
+    assert str(LastChange(by="x")) == "changed last by `x`, says the vendor"
 
 
 def test_what_fell_back_to_the_vendors_default_is_told_apart() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -593,6 +594,9 @@ def test_a_dataset_added_in_the_ui_is_named_and_the_unrelated_rest_is_applied_wh
         apply(workspace, saved=saved)
     assert world.vendor.writes() == ()
     assert ("adobe/Dataflow/orders", ("source",)) in {(str(each.address), each.path) for each in stale.value.problems}
+    (help,) = {each.help for each in stale.value.problems if str(each.address) == "adobe/Dataflow/orders"}
+    assert help is not None
+    assert re.fullmatch(r"it was changed last at 20[-\d: ]+ UTC by `[^`]+`, says the vendor", help)
     with world.workspace() as workspace:
         done = apply(workspace, saved=saved, allow_partial=True)
     assert {str(each.address) for each in done.left_out} >= {"adobe/Dataflow/orders"}

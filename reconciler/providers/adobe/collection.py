@@ -10,8 +10,9 @@ from typing import ClassVar, TypeAlias
 from reconciler.providers.adobe.client import Client, Row, is_id, segment
 from reconciler.providers.adobe.errors import InTransit
 from reconciler.providers.adobe.mapping import marked, shows, within
+from reconciler.providers.adobe.runs import instant
 from reconciler.sdk import Conflict, Gone, Handler, Order, Refused, StillRunning, Uncertain, Unreadable
-from reconciler.values import MISSING, Document, Hold, HoldKind, Observed, Problem, Resource
+from reconciler.values import MISSING, Document, Hold, HoldKind, LastChange, Observed, Problem, Resource
 
 Patch: TypeAlias = list[dict[str, object]]
 """JSON Patch. Adobe knows `add`, `replace` and `remove` (Flow Service errors; documented)."""
@@ -287,6 +288,13 @@ def etag_of(row: Row) -> str:
 def revision(row: Row) -> str | None:
     """The etag as it is given."""
     return str(row.get("etag") or row.get("version") or "") or None
+
+
+def last_change(row: Row) -> LastChange | None:
+    """Who changed the object last, and when (common fields of every entity; samples): perhaps a service of Adobe's."""
+    by = row.get("updatedBy")
+    found = LastChange(at=instant(row.get("updatedAt")), by=by if isinstance(by, str) and by else None)
+    return None if found == LastChange() else found
 
 
 def operation_failed(row: Row) -> str | None:

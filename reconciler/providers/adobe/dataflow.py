@@ -16,6 +16,7 @@ from reconciler.providers.adobe.collection import (
     check_description,
     check_made,
     is_leaving,
+    last_change,
     operation_failed,
     rest,
     revision,
@@ -97,7 +98,13 @@ class Dataflows(Collection):
         else:
             self._failed.pop(id, None)
         return Observed(
-            id=id, attributes=attributes, revision=revision(row), owner=owner, settling=settling(row), hold=rest(row)
+            id=id,
+            attributes=attributes,
+            revision=revision(row),
+            last_change=last_change(row),
+            owner=owner,
+            settling=settling(row),
+            hold=rest(row),
         )
 
     # Planning
