@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from reconciler.engine.delivery import size
-from reconciler.reports.escape import columns, pad, plain, plural, wrap
+from reconciler.reports.escape import clip, columns, pad, plain, plural, wrap
 from reconciler.reports.paint import Style, paint
 from reconciler.reports.verify_words import by_address, checked, span, summary
 from reconciler.values import Content, Finding, Verdict, Verification
@@ -20,6 +20,8 @@ _STYLES = {
     Verdict.LATE: Style.CHANGED,
 }
 _WORD = max(len(each.value) for each in Verdict)
+_NAME = 30
+"""Columns for names: days, and ids of runs, which may be longer."""
 _FOLDED = frozenset({Verdict.DELIVERED, Verdict.EXPIRED})
 
 
@@ -109,7 +111,7 @@ def _alone(finding: Finding) -> Verdict | None:
 
 def _name(group: Sequence[Finding]) -> str:
     first, last = plain(group[0].expectation.name), plain(group[-1].expectation.name)
-    return first if len(group) == 1 else f"{first} … {last}"
+    return clip(first if len(group) == 1 else f"{first} … {last}", _NAME)
 
 
 def _sum(group: Sequence[Finding]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from reconciler.sdk import Kind
 from reconciler.specs.durations import duration
@@ -25,8 +25,10 @@ class DeliveryBlock:
     marks: Mapping[str, Mark] = field(default_factory=dict)
 
 
-Complain = Callable[[str, str, Path, str | None], None]
-"""Takes code, message, path within the block, and help."""
+class Complain(Protocol):
+    """Hears what is wrong, at a path within the block."""
+
+    def __call__(self, code: str, message: str, path: Path, help: str | None) -> None: ...
 
 
 def read_delivery(written: Mapping[str, Node], kind: Kind | None, type: str, say: Complain) -> DeliveryRules:
@@ -40,7 +42,7 @@ def read_delivery(written: Mapping[str, Node], kind: Kind | None, type: str, say
             help = did_you_mean(key, [each for each in DELIVERY_KEYS if each not in written], what="further keys")
             say("unknown-key", f"`delivery` has no key `{shown(key)}`", (key,), help)
     if kind is not None and not kind.delivers:
-        say("no-deliveries", f"objects of `{type}` deliver no files", (), "remove `delivery`")
+        say(code="no-deliveries", message=f"objects of `{type}` deliver no files", path=(), help="remove `delivery`")
     private = written.get("private", True)
     if not isinstance(private, bool):
         say("wrong-type", "`private` must be `true` or `false`", ("private",), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from verify_stage import GcsDrop, VerifyStage, didomi_stage
+from verify_stage import GcsDrop, VerifyStage, at_eight, clear, didomi_stage
 from world import World
 
 from reconciler.emulator.objects import ObjectStore
@@ -24,9 +24,19 @@ def cloud_storage() -> GcsDrop:
     return GcsDrop()
 
 
+@pytest.fixture(scope="session")
+def spared() -> set[str]:
+    """Buckets that outlive a test."""
+    return set()
+
+
 @pytest.fixture
-def didomi(world_of: Callable[..., World], object_store: ObjectStore, cloud_storage: GcsDrop) -> Iterator[VerifyStage]:
-    """Didomi delivering into both stores."""
-    stage = didomi_stage(world_of("didomi"), object_store, cloud_storage)
-    yield stage
-    stage.world.vendors["didomi"].emulator.deliveries.drop = None  # type: ignore[attr-defined]  # the vendor's own part
+def didomi(
+    world_of: Callable[..., World], object_store: ObjectStore, cloud_storage: GcsDrop, spared: set[str]
+) -> Iterator[VerifyStage]:
+    """Didomi delivering into both stores, which hold nothing of its own yet."""
+    clear(object_store, spared)
+    world = world_of("didomi")
+    at_eight(world.clock)
+    with didomi_stage(world, object_store, cloud_storage) as stage:
+        yield stage

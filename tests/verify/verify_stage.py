@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from bucket_servers import server
 from world import World
 
-from reconciler.emulator import Drop
+from reconciler.emulator import Clock, Drop
 from reconciler.emulator.bucket_drop import BucketDrop
 from reconciler.emulator.objects import ObjectStore
 from reconciler.operations.verify import verify
@@ -54,6 +55,10 @@ class GcsDrop:
         query = urllib.parse.urlencode({"prefix": prefix, "maxResults": 10_000})
         found = json.loads(self._ask("GET", f"/storage/v1/b/{bucket}/o?{query}"))
         return [each["name"] for each in found.get("items", ())]
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """An object, whole."""
+        return self._ask("GET", f"/storage/v1/b/{bucket}/o/{urllib.parse.quote(key, safe='')}?alt=media")
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self.endpoint}{path}", body, method=method)  # noqa: S310 - loopback
@@ -130,7 +135,13 @@ class VerifyStage:
 
     def keys(self, bucket: str, part: str = "") -> list[str]:
         """The names of objects that hold `part`."""
-        return [each for each in self.s3.objects(bucket) if part in each]
+        pages = self.s3.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [row["Key"] for page in pages for row in page.get("Contents", ()) if part in row["Key"]]
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """An object, whole."""
+        body: bytes = self.s3.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         """Write an object anew."""
@@ -142,11 +153,34 @@ class VerifyStage:
             self.s3.remove(bucket, key)
 
 
-def didomi_stage(world: World, s3: ObjectStore, gcs: GcsDrop) -> VerifyStage:
+def clear(s3: ObjectStore, spared: Iterable[str] = ()) -> None:
+    """Remove Didomi's buckets but those that are spared: their names begin anew with every world."""
+    client = s3.client()
+    for name in [row["Name"] for row in client.list_buckets()["Buckets"]]:
+        if name in spared or not name.startswith("didomi-exports-"):
+            continue
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+            rows = [{"Key": row["Key"]} for row in page.get("Contents", ())]
+            if rows:
+                client.delete_objects(Bucket=name, Delete={"Objects": rows})
+        client.delete_bucket(Bucket=name)
+
+
+def at_eight(clock: Clock) -> None:
+    """Let time pass until the next morning, so that no test ends on another day than it thinks."""
+    morning = clock.now().replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    clock.advance_to(morning)
+
+
+@contextmanager
+def didomi_stage(world: World, s3: ObjectStore, gcs: GcsDrop) -> Iterator[VerifyStage]:
     """A stage whose Didomi delivers into both stores."""
-    emulator: Any = world.vendors["didomi"].emulator
-    emulator.deliveries.drop = Drops(BucketDrop(s3.endpoint, s3.administrator), gcs)
-    return VerifyStage(world, s3, gcs)
+    deliveries: Any = getattr(world.vendors["didomi"].emulator, "deliveries")  # noqa: B009 - what only Didomi's has
+    before, deliveries.drop = deliveries.drop, Drops(BucketDrop(s3.endpoint, s3.administrator), gcs)
+    try:
+        yield VerifyStage(world, s3, gcs)
+    finally:
+        deliveries.drop = before
 
 
 def by_name(found: Verification, address: Address | None = None) -> dict[str, Finding]:
