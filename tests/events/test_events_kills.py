@@ -51,7 +51,7 @@ def _kills() -> Iterator[object]:
             )
             kill = Kill(moment=moment, route=POST, nth=nth)
             yield pytest.param(kill, marks=marks, id=str(kill))
-    for nth in range(1, 9):
+    for nth in range(1, 8):
         kill = Kill(moment=Moment.STORING, route="os.link", nth=nth)
         yield pytest.param(kill, marks=() if nth == 5 else (_SLOW,), id=str(kill))
 
