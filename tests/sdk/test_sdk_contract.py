@@ -12,6 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from reconciler.sdk import (
     Assessment,
+    Batches,
+    BatchHandler,
     Catalog,
     Connection,
     Handler,
@@ -374,6 +376,24 @@ ORDER = Order(address=LAKE, attributes={}, reveal=no_secret, owner=OWNER, now=NO
 def test_a_verb_that_a_kind_lacks_is_never_asked_for(verb: str, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         getattr(Lakes(), verb)(ORDER if verb == "update" else "1")
+
+
+class Ferries(BatchHandler):
+    """A job in parts that is never begun."""
+
+    def list(self) -> list[Observed]:
+        return []
+
+    def read(self, id: str) -> Observed | None:
+        return None
+
+    def begin(self, order: Order) -> Batches:
+        raise NotImplementedError
+
+
+def test_a_job_in_parts_is_never_asked_to_be_created_at_once() -> None:
+    with pytest.raises(AssertionError, match="harbor/Lake is sent in parts"):
+        Ferries().create(ORDER)
 
 
 def test_a_handler_reads_nothing_more_unless_it_says_so() -> None:
