@@ -106,10 +106,11 @@ def literal(text: str, header: str, indent: str, line_end: str) -> str | None:
 
 
 def _double(text: str) -> str:
-    return '"' + "".join(_ESCAPES.get(each) or _escaped(each) for each in text) + '"'
+    return '"' + "".join(_ESCAPES.get(each) or escaped(each) for each in text) + '"'
 
 
-def _escaped(character: str) -> str:
+def escaped(character: str) -> str:
+    """The character, or how double quotes write it when it cannot be seen."""
     if is_shown(character):
         return character
     number = ord(character)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import yaml
 
 from reconciler.specs.envelope import VERSION
-from reconciler.specs.styles import reads_as_text
+from reconciler.specs.styles import escaped, is_shown, reads_as_text
 from reconciler.values import Address, Ref, Secret, Value
 
 _STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -35,7 +35,7 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(
     str,
     lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style='"' if _STRANGE.search(text) else None if reads_as_text(text) else "'"
+        "tag:yaml.org,2002:str", text, style='"' if not is_shown(text) else None if reads_as_text(text) else "'"
     ),
 )
 _Dumper.add_representer(
@@ -78,6 +78,8 @@ def write_manifest(address: Address, spec: Mapping[str, Value], *, comments: Ite
         "spec": as_written(spec),
     }
     text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH, indent=2)
+    # What cannot be seen stands within double quotes by now, and the library writes some of it as it is.
+    text = "".join(each if each == "\n" else escaped(each) for each in text)
     above = "".join(f"# {_one_line(each)}\n" for each in comments)
     return above + text
 

@@ -15,6 +15,8 @@ from reconciler.specs.splicing import CannotSplice, same, spliced
 from reconciler.specs.spots import Written
 from reconciler.specs.styles import scalar
 from reconciler.specs.tree import Node, at
+from reconciler.specs.writer import write_manifest
+from reconciler.values import Address
 
 
 def data_of(text: str) -> Node:
@@ -270,3 +272,11 @@ def test_every_value_reads_as_itself(value: Node, *, in_flow: bool, style: str) 
     shown = scalar(value, flow=in_flow, style=style)
 
     assert same(data_of(f"a: [{shown}]\n" if in_flow else f"a: {shown}\n"), {"a": [value] if in_flow else value})
+
+
+@given(text=_TEXTS)
+def test_a_text_in_a_whole_manifest_reads_as_itself(text: str) -> None:
+    data = data_of(write_manifest(Address("v", "Kind", "a"), {"text": text, "list": (text, 1)}))
+
+    assert isinstance(data, dict)
+    assert same(data["spec"], {"text": text, "list": [text, 1]})

@@ -222,6 +222,11 @@ def test_a_selection_is_carried_out_and_leaves_the_rest_alone(genes: Genes) -> N
     before = {address: record.id for address, record in project.records().items()}
     decision, outcomes = project.apply(desired, chosen)
     touched = {change.address for change in decision.plan.changes}
+    touched |= {
+        change.resource.renamed_from
+        for change in decision.plan.changes
+        if change.resource is not None and change.resource.renamed_from is not None
+    }
 
     assert {outcome.status.value for outcome in outcomes} <= {"done"}
     assert project.vendor.dangling() == []

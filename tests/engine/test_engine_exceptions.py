@@ -13,13 +13,13 @@ from reconciler.engine.codec import decode_record, encode_record
 from reconciler.engine.diff import overlaps
 from reconciler.engine.drift import drift
 from reconciler.engine.records import ended_exceptions, ignored_paths
-from reconciler.values import Action, Desired, Ignored, Lifecycle, Path, Resource
+from reconciler.values import Action, Desired, Document, Ignored, Lifecycle, Path, Resource
 
 SECOND = timedelta(seconds=1)
 
 
 def ignoring(*exceptions: Ignored) -> Resource:
-    document = {"name": "A", "region": "eu", "options": {"wait": 1, "depth": 2}}
+    document: Document = {"name": "A", "region": "eu", "options": {"wait": 1, "depth": 2}}
     return wanted("Account", document, lifecycle=Lifecycle(exceptions=exceptions))
 
 
@@ -27,7 +27,7 @@ def until(path: str, ends: timedelta, reason: str | None = None) -> Ignored:
     return Ignored(path=path, ends=START + ends, reason=reason)
 
 
-EDITED = {"name": "B", "region": "eu", "options": {"wait": 9, "depth": 2}}
+EDITED: Document = {"name": "B", "region": "eu", "options": {"wait": 9, "depth": 2}}
 
 
 def test_an_exception_counts_up_to_its_end_and_not_at_it() -> None:
