@@ -20,6 +20,7 @@ from reconciler.cli.exits import Exit
 from reconciler.cli.settings import Settings
 from reconciler.operations.clock import Stopped
 from reconciler.operations.failures import Denied, Failure, Invalid, Misused, NotSafe, Stale
+from reconciler.reports.escape import plain
 from reconciler.reports.problems import render_problems
 from reconciler.values import Mark, Problem
 
@@ -96,9 +97,9 @@ class Session:
             self.say_problems(error.problems)
         elif not isinstance(error, _ours()):
             return self._crash(error)
-        click.echo(self.redact(f"error: {error}"), err=True)
+        click.echo(plain(self.redact(f"error: {error}")), err=True)  # a vendor's own words may stand in it
         if isinstance(error, Failure) and error.help:
-            click.echo(f"  help: {error.help}", err=True)
+            click.echo(plain(f"  help: {error.help}"), err=True)
         return next((code for kind, code in _exits() if isinstance(error, kind)), Exit.FAILED)
 
     def _crash(self, error: Exception) -> int:

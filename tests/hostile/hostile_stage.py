@@ -246,7 +246,7 @@ def leaks_of(siege: Siege, run: Run, heard: Sequence[str]) -> list[str]:
     """Secrets, and signs that a terminal obeys, in what is said about a run; `heard` are log lines."""
     said = {"log": "\n".join(heard), **told(run)}
     found = [f"a secret in the {name}" for name, text in said.items() if any(each in text for each in siege.secrets)]
-    found += [f"{sign!a} in the {name}" for name, text in said.items() for sign in _OBEYED if sign in text]
+    found += [f"{sign!a} in the {name}" for name, text in said.items() for sign in OBEYED if sign in text]
     found += [f"too much in the {name}: {len(text)}" for name, text in said.items() if len(text) > 200_000]
     return found
 
@@ -256,7 +256,7 @@ def is_mute(run: Run) -> bool:
     return run.status is not Status.DONE and len(run.messages.strip()) < 20 and not run.report.remaining
 
 
-_OBEYED = ("\x1b", "\x9b", "\x07", "\x08", "\0", "\x7f", "\r", "\u202e", "\u2066", "\u200b", "\u2028")
+OBEYED = ("\x1b", "\x9b", "\x07", "\x08", "\0", "\x7f", "\r", "\u202e", "\u2066", "\u200b", "\u2028")
 
 
 def told(run: Run) -> dict[str, str]:
@@ -283,4 +283,17 @@ def besieged(folder: Path, theatre: Theatre, vendor: str) -> Iterator[Siege]:
         yield Siege(folder, theatre, server, TARGETS[vendor])
 
 
-__all__ = ["ELSEWHERE", "TARGETS", "Siege", "Stage", "Target", "besieged", "harm_of", "is_mute", "leaks_of", "told"]
+__all__ = [
+    "ELSEWHERE",
+    "OBEYED",
+    "SHORT",
+    "TARGETS",
+    "Siege",
+    "Stage",
+    "Target",
+    "besieged",
+    "harm_of",
+    "is_mute",
+    "leaks_of",
+    "told",
+]
