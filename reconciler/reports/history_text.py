@@ -16,7 +16,7 @@ from reconciler.values import Address, Lifecycle, Traits
 from reconciler.values.ledger import Deed, DeedStatus, Ending, LedgerRecord, Standing
 
 _WORD = 10
-_COMMIT = 10
+_COMMIT = 7
 _ADDRESSES = 6
 _DONE = {
     "create": "created",
@@ -32,11 +32,13 @@ _STYLES = {Ending.DONE: Style.GOOD, Ending.FAILED: Style.BAD, Ending.PARTLY: Sty
 
 
 def counts(record: LedgerRecord) -> Mapping[str, int]:
-    """How many deeds of which sort: `created`, or `update refused` for what was not done."""
-    return Counter(
+    """How many deeds of which sort: `created`, or `update refused` for what was not done, after the others."""
+    found = Counter(
         _DONE.get(deed.verb, deed.verb) if deed.status is DeedStatus.DONE else f"{deed.verb} {deed.status.value}"
         for deed in record.deeds
     )
+    order = [*_DONE.values(), *sorted(found.keys() - set(_DONE.values()))]
+    return {word: found[word] for word in order if word in found}
 
 
 def addresses(record: LedgerRecord) -> tuple[Address, ...]:

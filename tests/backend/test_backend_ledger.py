@@ -12,7 +12,15 @@ import pytest
 from memory_store import Memory
 
 from reconciler.backend import Backend, BackendError, Damaged, Head, Holder, Journal, LedgerBroken
-from reconciler.engine.codec import decode_ledger, decode_state, digest_of, encode_ledger
+from reconciler.engine.codec import (
+    Page,
+    decode_ledger,
+    decode_state,
+    digest_of,
+    encode_ledger,
+    encode_page,
+    encode_state,
+)
 from reconciler.engine.ledger import Chain, against, standing
 from reconciler.stores import StoreError
 from reconciler.values import Address, Intent, Record, Settlement, SettlementStatus, State
@@ -588,3 +596,19 @@ def test_a_state_at_any_kept_page_can_be_told(store: Store) -> None:
 
     assert [each and each.serial for each in states] == [None, None, None, 3, 4]
     assert over(Memory()).state_at(0) is None
+
+
+def test_a_state_from_before_the_ledger_is_told_by_its_first_record(store: Store) -> None:
+    state = State(project="shop", environment="prod", lineage="1f", serial=3, records={address(): record()})
+    store.objects[f"{BASE}/state/000000000003.json"] = encode_state(state, folded=3)
+    page = Page(lineage="1f", number=4, by="h-0", entries=(noted("pond", "p-1"),))
+    store.objects[f"{BASE}/journal/000000000004.json"] = encode_page(page)
+    write(store, "h-1", noted(id="d-2"))
+    (told,) = proven(store)
+
+    assert (told.serial_before, told.serial, told.first_page, told.last_page) == (4, 5, 5, 5)
+    assert [(each.verb, each.address.name) for each in told.deeds] == [
+        ("found", "lake"),
+        ("found", "pond"),
+        ("record", "lake"),
+    ]
