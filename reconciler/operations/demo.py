@@ -63,6 +63,11 @@ def _newer_orders(_folder: Path, vendors: Mapping[str, Emulator]) -> None:
     domo.edit("datasets", orders["id"], {"append": [[1001, 7, "West", 12.5, "2026-11-21", None]]})
 
 
+def _import(folder: Path, _vendors: Mapping[str, Emulator]) -> None:
+    """A manifest with the file that it names, as a merged pull request brings them."""
+    shutil.copytree(folder / "later", folder / "specs", dirs_exist_ok=True)
+
+
 def _without_archive(folder: Path, _vendors: Mapping[str, Emulator]) -> None:
     path = folder / "specs" / "consents.yaml"
     documents = path.read_text(encoding="utf-8").split("---\n")
@@ -117,6 +122,15 @@ SCENES = (
         runs=("plan", "--detailed-exitcode", "--ignore-freshness"),
     ),
     Scene(says="A nightly apply runs the export again.", runs=("apply", "-y")),
+    Scene(
+        says="Consents that were collected before Didomi: a manifest names a file by its digest. Is the file right?",
+        does=_import,
+        runs=("events", "validate", "specs/events/loyalty.jsonl"),
+    ),
+    Scene(
+        says="Import them, each once, in their users' order. The same again would send nothing.",
+        runs=("events", "import", "didomi/EventImport/loyalty", "-y"),
+    ),
     Scene(
         says="The archive's manifest is removed, and its `onRemoval: delete` takes the object along.",
         does=_without_archive,

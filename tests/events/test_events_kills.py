@@ -70,14 +70,11 @@ def test_after_a_kill_the_next_apply_finishes_and_doubles_nothing(play: Play, ki
 @pytest.mark.slow
 @pytest.mark.parametrize("dup", ["ack", "conflict_item", "conflict_batch"])
 @pytest.mark.parametrize("failure", ["atomic", "prefix", "best_effort"])
-@pytest.mark.parametrize("nth", [2, 4, 9])
-def test_after_a_kill_bad_events_are_kept_once_however_a_batch_fails(
-    play: Play, failure: str, dup: str, nth: int
-) -> None:
+def test_after_a_kill_bad_events_are_kept_once_however_a_batch_fails(play: Play, failure: str, dup: str) -> None:
     found = events(NUMBER, refused=BAD)
     case = play(found, import_failure=failure, dup=dup)
 
-    case.apply_and_die(Kill(moment=Moment.UNSENT, route=POST, nth=nth))
+    case.apply_and_die(Kill(moment=Moment.UNSENT, route=POST, nth=4))
     case.converges()
 
     is_whole(case.stage, [each for number, each in enumerate(found) if number not in BAD])
@@ -124,6 +121,24 @@ def test_a_signal_ends_an_import_cleanly_and_the_next_one_goes_on(project: Proje
     assert "interrupted while it was under way" in ended.stdout + ended.stderr
     assert len(project.vendor.requests("POST", "/consents/events")) == 2
     is_whole(project.vendor, found)
+
+
+def test_a_signal_after_a_reject_is_an_interruption_and_no_refusal(project: Project) -> None:
+    found = events(NUMBER, refused=[7])
+    project.settings["parallelism"] = 1
+    project.begin(importing(write(project.folder, found), onRejects="quarantine"))
+    held = Held(project.vendor, POST, nth=16)
+    running = project.start("apply", "-y")
+    held.arrives()
+    running.send(signal.SIGINT)
+    running.says("stopping")
+    held.let_go()
+    ended = running.end(expect=130)
+    project.run("apply", "-y")
+
+    assert "interrupted while it was under way" in ended.stdout + ended.stderr
+    is_whole(project.vendor, [each for number, each in enumerate(found) if number != 7])
+    assert [each["line"] for each in rejects(project.folder)] == [8]
 
 
 # --- in numbers ---

@@ -147,7 +147,7 @@ class ImportJob(Batches):
             if arrived.error is not None and not isinstance(arrived.error, VendorError) and not stopping():
                 raise arrived.error
             error = arrived.error if isinstance(arrived.error, VendorError) else None
-            if error is None and refused:
+            if error is None and refused and self._stops:
                 error = self._rejected(len(refused), "refused by Didomi")
             return self._sent(self._come, error)
         self._come = replace(
