@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from kill_scenarios import SCENARIOS, Scenario
 from scene import Peace, Scene
-from tally import Tally
+from tally import Tally, some
 from world import Theatre
 
 from reconciler.transport import Timeouts
@@ -78,7 +78,7 @@ def test_whichever_call_is_spoiled_the_next_apply_finishes(
 ) -> None:
     peace = Peace(Scene(project_folder / "peace", theatre, scenario))
 
-    for number, (route, nth) in enumerate(peace.calls):
+    for number, (route, nth) in some(list(enumerate(peace.calls))):
         with tally.attempt(f"{route} {nth}"):
             scene = Scene(project_folder / str(number), theatre, scenario)
             FAULTS[fault](scene, route.replace("{}", "*"), nth)

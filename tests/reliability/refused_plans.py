@@ -20,7 +20,7 @@ from kill_scenarios import (
     Scenario,
 )
 from scene import Scene
-from tally import Tally
+from tally import Tally, some
 from world import Theatre
 
 from reconciler.operations.apply import apply
@@ -115,7 +115,7 @@ def _after_each_object(
     happens: Callable[[Scene, str, str], object],
 ) -> None:
     count = len(Scene(folder / "first", theatre, scenario).state.records)
-    for number in range(count):
+    for number in some(range(count)):
         scene = Scene(folder / str(number), theatre, scenario)
         path = saved_in(scene)
         record = scene.state.records[sorted(scene.state.records)[number]]
@@ -208,7 +208,7 @@ def test_a_plan_with_any_byte_changed_is_refused(
     whole = path.read_bytes()
 
     with scene.workspace() as workspace:
-        for position in range(len(whole)):
+        for position in some(range(len(whole))):
             damaged = whole[:position] + bytes([whole[position] ^ (1 << position % 8)]) + whole[position + 1 :]
             path.write_bytes(damaged)
             with tally.attempt(f"byte {position}"):

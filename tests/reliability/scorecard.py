@@ -55,9 +55,19 @@ class Figures:
 
 
 def run(
-    paths: Sequence[str], *, chosen: str = "", more: Sequence[str] = (), program: Path | None = None, workers: int = 0
+    paths: Sequence[str],
+    *,
+    chosen: str = "",
+    more: Sequence[str] = (),
+    program: Path | None = None,
+    workers: int = 0,
+    is_sample: bool = False,
 ) -> Figures:
-    """Run tests below `tests` in a process of their own; `program` is where a copy of the package lies."""
+    """
+    Run tests below `tests` in a process of their own; `program` is where a copy of the package lies.
+
+    For a sample those tests that make many attempts make a few of them.
+    """
     with TemporaryDirectory(prefix="scorecard-") as folder:
         file = Path(folder) / "figures.json"
         words = ["-p", "counting", "--figures", str(file), "--timeout", "300", "-q", "--tb", "line", *more]
@@ -67,7 +77,7 @@ def run(
         ended = subprocess.run(
             [sys.executable, "-P", "-m", "pytest", *words, *(str(TESTS / each) for each in paths)],
             cwd=TESTS.parent,
-            env={**os.environ, "PYTHONPATH": _path(program)},
+            env={**os.environ, "PYTHONPATH": _path(program), "RECONCILER_SAMPLE": "1" if is_sample else ""},
             capture_output=True,
             text=True,
             check=False,
