@@ -35,7 +35,7 @@ def render_runs(found: Sequence[tuple[Address, Run]], *, width: int, colour: boo
 
 def figures_of(run: Run) -> str:
     """What a run moved: `2 files written, 840 records read`."""
-    return ", ".join(f"{figure:,} {_words(name)}" for name, figure in sorted(run.figures.items()))
+    return ", ".join(f"{figure:,} {_words(name, figure)}" for name, figure in sorted(run.figures.items()))
 
 
 def _lines(run: Run, widths: Sequence[int], width: int, *, colour: bool) -> Iterator[str]:
@@ -58,9 +58,10 @@ def _took(run: Run) -> str:
     return f"{minutes}m{seconds:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
-def _words(name: str) -> str:
-    """`recordsRead` as people say it."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain(name)).lower()
+def _words(name: str, figure: int) -> str:
+    """`recordsRead` as people say it of so many."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain(name)).lower()
+    return re.sub(r"s\b", "", words, count=1) if figure == 1 else words
 
 
 def _moment(moment: datetime | None) -> str:

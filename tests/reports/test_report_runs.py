@@ -22,7 +22,7 @@ _FOUND = [
             status="completed",
             started=_START,
             finished=_START + timedelta(hours=12, minutes=5, seconds=4),
-            figures={"recordsRead": 1200, "recordsWritten": 1200, "filesWritten": 4, "bytesWritten": 52429},
+            figures={"recordsRead": 1200, "recordsWritten": 1200, "filesWritten": 1, "bytesWritten": 52429},
         ),
     ),
     (
