@@ -16,7 +16,7 @@ from reconciler.providers.adobe.collection import is_leaving, settling
 from reconciler.providers.adobe.destinations import DESTINATIONS
 from reconciler.providers.adobe.folders import MANIFEST, Folder, Span, folder_of, tells_apart
 from reconciler.providers.adobe.mapping import only_id, within
-from reconciler.providers.adobe.places import Lies, Places
+from reconciler.providers.adobe.places import Lies, Places, below
 from reconciler.providers.adobe.runs import instant, run_of
 from reconciler.providers.adobe.slots import DAY, Export, Ran, Slot, began, slots
 from reconciler.sdk import Run, VendorError
@@ -52,11 +52,12 @@ class Deliveries:
             yield Expectation(address=record.address, name="dataflow", unknown=(text,))
             return
         export = self._export(flow)
-        if export.lies.url is not None:
-            self._access[export.lies.url] = export.lies.access
         runs, trouble = self._runs(export, since)
         for slot in slots(export, runs, since, now):
-            yield from _expected(record, export, slot, now, trouble)
+            for each in _expected(record, export, slot, now, trouble):
+                if each.place is not None:
+                    self._access[each.place] = export.lies.access
+                yield each
 
     def access(self, expectation: Expectation) -> Access | None:
         """What opens a landing zone, and who signs in at an SFTP server. All else is the project's business."""
@@ -135,17 +136,21 @@ def _expected(record: Record, export: Export, slot: Slot, now: datetime, trouble
         unknown.append("which files are of which dataset: the folder template does not hold `%DATASET_ID%`")
     for dataset in datasets:
         folder, bounds = _folder(export, slot, dataset, now)
+        recognition = _recognition(export, run, folder, bounds)
+        # The folders that never change are a part of the place, so that each dataset of a usual template has its own.
+        still, slash, prefix = recognition.prefix.rpartition("/")
+        label = "" if dataset in still or len(datasets) == 1 else f" {_short(dataset, datasets)}"
         count = ran.counts.get(dataset) if ran is not None else None
         nothing = count == 0 or (ran is not None and ran.empty)
         yield Expectation(
             address=record.address,
-            name=slot.name if len(datasets) == 1 else f"{slot.name} {dataset}",
+            name=slot.name + label,
             ends=slot.at,
             due=slot.due if slot.certain or run is not None else None,
             late=slot.at + _GRACE if slot.due is not None and (slot.certain or run is not None) else None,
             missing=slot.at + max(export.step or DAY, DAY) + _GRACE if slot.certain else None,
-            place=export.lies.url,
-            recognition=_recognition(export, run, folder, bounds),
+            place=below(export.lies.url, still + slash) if export.lies.url is not None else None,
+            recognition=replace(recognition, prefix=prefix),
             kept_until=((run.finished if run is not None else None) or slot.at) + _KEPT if export.lies.zone else None,
             # An increment without new records leaves an empty file or none (undocumented), and counts are no proof
             # unless they are zero: they are mixed with those of profile exports (Export datasets; documented).
@@ -290,6 +295,12 @@ def _step(every: object) -> timedelta | None:
     if found is None:
         return None
     return timedelta(**{{"h": "hours", "d": "days"}[found[2]]: int(found[1])})
+
+
+def _short(dataset: str, datasets: Sequence[str]) -> str:
+    """As much of an id as tells it from the others, and six signs at least."""
+    lengths = (each for each in range(6, len(dataset)) if sum(one.startswith(dataset[:each]) for one in datasets) == 1)
+    return dataset[: next(lengths, len(dataset))]
 
 
 def _id(json: object) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from reconciler.deliveries import (
     Access,
@@ -119,6 +119,11 @@ class Places:
                     self._client.hide(secret)
             self._zone = zone
         return self._zone
+
+
+def below(url: str, folders: str) -> str:
+    """The address of folders below another; names in buckets are written as they are."""
+    return f"{url.rstrip('/')}/{quote(folders) if url.startswith('sftp://') else folders}"
 
 
 def _lies(location: Location) -> Lies:
