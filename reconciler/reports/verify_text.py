@@ -20,8 +20,8 @@ _STYLES = {
     Verdict.LATE: Style.CHANGED,
 }
 _WORD = max(len(each.value) for each in Verdict)
-_NAME = 30
-"""Columns for names: days, and ids of runs, which may be longer."""
+_NAME = 37
+"""Columns for names: two moments of a range, and ids of runs."""
 _FOLDED = frozenset({Verdict.DELIVERED, Verdict.EXPIRED})
 
 
