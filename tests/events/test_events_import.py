@@ -252,8 +252,15 @@ def test_an_import_that_was_stopped_goes_on_once_the_vendor_takes_the_event(dido
 # --- under every position of what the vendor leaves open ---
 
 
-@pytest.mark.parametrize("dup", ["ack", "conflict_item", "conflict_batch"])
-@pytest.mark.parametrize("failure", ["atomic", "prefix", "best_effort"])
+@pytest.mark.parametrize(
+    ("failure", "dup"),
+    [
+        # Where a first request leaves something behind, every half is refused again: hundreds of requests.
+        pytest.param(failure, dup, marks=pytest.mark.slow if failure != "atomic" and dup == "conflict_batch" else ())
+        for failure in ("atomic", "prefix", "best_effort")
+        for dup in ("ack", "conflict_item", "conflict_batch")
+    ],
+)
 def test_good_events_come_once_and_bad_ones_are_kept_however_a_batch_fails(
     didomi: World, failure: str, dup: str
 ) -> None:
@@ -295,14 +302,13 @@ def test_another_event_with_the_same_id_is_told_and_never_overwritten(didomi: Wo
 # --- when something breaks ---
 
 
-@pytest.mark.parametrize("nth", [1, 3])
 @pytest.mark.parametrize(
     "fault",
     ["answer_after_write", "cut_before_write", "cut_after_write", "cut_in_reply", "expire_tokens"],
 )
-def test_what_breaks_once_is_repeated(didomi: World, fault: str, nth: int) -> None:
+def test_what_breaks_once_is_repeated(didomi: World, fault: str) -> None:
     found = events(NUMBER)
-    getattr(didomi.vendor.faults, fault)(POST, nth=nth)
+    getattr(didomi.vendor.faults, fault)(POST, nth=2)
     didomi.apply(importing(write(didomi.folder, found)))
 
     is_whole(didomi.vendor, found)
@@ -402,11 +408,11 @@ def test_the_state_holds_no_users_and_no_events(didomi: World) -> None:
 
 
 def test_the_record_stays_small_however_many_events_there_are(didomi: World) -> None:
-    didomi.apply(importing(write(didomi.folder, events(4000))))
+    didomi.apply(importing(write(didomi.folder, events(3300))))
 
     (record,) = didomi.state.records.values()
     assert len(json.dumps(dict(record.memo), default=str)) < 500
-    assert record.memo["lines"] == 4000
+    assert record.memo["lines"] == 3300
     assert record.memo["acked"] == ()
 
 

@@ -46,9 +46,7 @@ def _kills() -> Iterator[object]:
     """A kill around each of the requests of an import in peace, and while its progress is written down."""
     for moment in (Moment.UNSENT, Moment.LOST, Moment.COMMITTED, Moment.ANSWERED):
         for nth in (1, 2, 3):
-            marks = (
-                () if (moment, nth) in {(Moment.UNSENT, 1), (Moment.COMMITTED, 2), (Moment.ANSWERED, 3)} else (_SLOW,)
-            )
+            marks = () if (moment, nth) in {(Moment.UNSENT, 1), (Moment.COMMITTED, 2)} else (_SLOW,)
             kill = Kill(moment=moment, route=POST, nth=nth)
             yield pytest.param(kill, marks=marks, id=str(kill))
     for nth in range(1, 8):
@@ -103,7 +101,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     theatre.close()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=_SLOW)])
 def test_a_signal_ends_an_import_cleanly_and_the_next_one_goes_on(project: Project, number: int, code: int) -> None:
     found = events(NUMBER)
     project.settings["parallelism"] = 1
@@ -123,6 +121,7 @@ def test_a_signal_ends_an_import_cleanly_and_the_next_one_goes_on(project: Proje
     is_whole(project.vendor, found)
 
 
+@pytest.mark.slow
 def test_a_signal_after_a_reject_is_an_interruption_and_no_refusal(project: Project) -> None:
     found = events(NUMBER, refused=[7])
     project.settings["parallelism"] = 1

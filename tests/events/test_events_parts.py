@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 from event_stage import Event, event
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.deliveries import LocalFolder, Place
@@ -86,6 +86,7 @@ def cut(found: Sequence[Event], **limits: int) -> list[Part]:
     return list(parts(iter(items(found)), FILES, START, **limits))
 
 
+@settings(max_examples=25)
 @given(st.lists(bodies(), max_size=60), st.integers(1, 20))
 def test_every_event_is_in_one_request_or_said_to_be_left_out(found: list[Event], most: int) -> None:
     made = cut(found, most_lines=most)
@@ -96,6 +97,7 @@ def test_every_event_is_in_one_request_or_said_to_be_left_out(found: list[Event]
     assert len(sent) + left == len(found) == sum(part.lines for part in made)
 
 
+@settings(max_examples=25)
 @given(st.lists(bodies(), max_size=60))
 def test_no_two_chains_of_a_part_share_a_user(found: list[Event]) -> None:
     for part in cut(found):
@@ -106,6 +108,7 @@ def test_no_two_chains_of_a_part_share_a_user(found: list[Event]) -> None:
         assert sum(map(len, users)) == len(set().union(*users))
 
 
+@settings(max_examples=25)
 @given(st.lists(bodies(), max_size=60), st.integers(1, 20))
 def test_each_users_events_keep_their_order(found: list[Event], most: int) -> None:
     for part in cut(found, most_lines=most):
@@ -119,6 +122,7 @@ def test_each_users_events_keep_their_order(found: list[Event], most: int) -> No
             assert all(places == sorted(places) for places in by_user.values())
 
 
+@settings(max_examples=25)
 @given(st.lists(bodies(), max_size=60))
 def test_a_request_has_at_most_a_hundred_events_and_a_megabyte(found: list[Event]) -> None:
     for part in cut(found):
@@ -128,6 +132,7 @@ def test_a_request_has_at_most_a_hundred_events_and_a_megabyte(found: list[Event
             assert size <= MOST_BYTES or len(chunk.events) == 1
 
 
+@settings(max_examples=25)
 @given(st.lists(bodies(), max_size=40), st.integers(1, 10))
 def test_a_second_run_cuts_the_rest_alike(found: list[Event], most: int) -> None:
     made = cut(found, most_lines=most)
