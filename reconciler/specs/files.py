@@ -92,12 +92,13 @@ class _Search:
                     continue
                 path = Path(entry.path)
                 is_yaml = path.suffix in _ENDINGS
-                if entry.is_symlink() and (is_yaml or entry.is_dir()) and not _real(path).is_relative_to(self.root):
+                is_folder = _is_folder(entry)
+                if entry.is_symlink() and (is_yaml or is_folder) and not _real(path).is_relative_to(self.root):
                     self._outside(self._name(path), Mark(self._name(path), 1, 1))
                     any_file = True
-                elif entry.is_dir():
+                elif is_folder:
                     waiting.append(path)
-                elif is_yaml and entry.is_file():
+                elif is_yaml and path.is_file():
                     any_file = self._keep(path) or any_file
         return any_file
 
@@ -127,6 +128,13 @@ class _Search:
     def _nothing(self, message: str) -> None:
         help = "name folders or files that hold manifests, here or under `manifests` in `reconciler.yaml`"
         self.problems.append(Problem(code="no-manifests", message=message, help=help))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _real(path: Path) -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from specs_stage import Stage
+from specs_stage import LAKE, Stage, said
 
 _DRIVER = """
 import json, resource, sys, time
@@ -73,3 +75,70 @@ spec: {{target: {{id: x}}, datasets: [a], columns: {{{wrong}}}}}
 """)
 
     assert 100 <= len(loaded.problems) <= 20_001
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "outside-project", id="a device"),
+        pytest.param(lambda path: path.symlink_to("/etc/passwd"), "outside-project", id="a file elsewhere"),
+        pytest.param(lambda path: path.symlink_to(path.name), "outside-project", id="a link to itself"),
+    ],
+)
+def test_what_is_no_file_of_the_project_is_told_and_never_opened(
+    stage: Stage, make: Callable[[Path], object], told: str
+) -> None:
+    stage.write("specs/good.yaml", LAKE)
+    make(stage.root / "specs" / "strange.yaml")
+    loaded = stage.load()
+
+    assert [(each.code, each.mark and each.mark.file) for each in loaded.problems] == [(told, "specs/strange.yaml")]
+    assert len(loaded.desired.resources) == 1
+
+
+def test_links_in_circles_are_passed_over(stage: Stage) -> None:
+    stage.write("specs/good.yaml", LAKE)
+    (stage.root / "specs" / "circle").symlink_to("circle")
+    (stage.root / "specs" / "again").symlink_to(".")
+    loaded = stage.load()
+
+    assert said(loaded.problems) == []
+    assert len(loaded.desired.resources) == 1
+
+
+def test_a_file_whose_name_holds_a_line_break_is_read_and_named_in_one_line(stage: Stage) -> None:
+    stage.write("specs/a\nb.yaml", "a: 1\n")
+
+    assert [str(each.mark) for each in stage.load().problems] != []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  login: !!python/object:os.system {}",
+        "  login: !!python/object/apply:os.system [id]",
+        "  <<: {login: {}}",
+        "  __proto__: {polluted: true}",
+        "  __class__: {a: b}",
+        "  login: {type: bucket, type: bucket}",
+        "  login: 1e999",
+        "  login: {type: bucket, bucket: example, secretKey: hunter2-inline}",
+        "  l\u043egin: {type: bucket}",
+    ],
+)
+def test_a_strange_word_is_refused_at_its_line(stage: Stage, line: str) -> None:
+    head = "apiVersion: example.reconciler/v1\nkind: Lake\nmetadata: {name: lake}\nspec:\n"
+    stage.write("specs/a.yaml", head + line + "\n")
+    problems = stage.load().problems
+
+    assert problems != ()
+    assert {each.mark.file for each in problems if each.mark} == {"specs/a.yaml"}
+    assert "hunter2" not in " ".join(said(problems))
+
+
+def test_line_ends_of_windows_change_nothing(stage: Stage) -> None:
+    stage.write("specs/a.yaml", LAKE.replace("\n", "\r\n"))
+    loaded = stage.load()
+
+    assert said(loaded.problems) == []
+    assert len(loaded.desired.resources) == 1
