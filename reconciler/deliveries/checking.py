@@ -17,6 +17,7 @@ from reconciler.deliveries.lines import delimited, ndjson
 from reconciler.deliveries.opening import open_place
 from reconciler.deliveries.parquet import parquet
 from reconciler.deliveries.paths import Place, general, parts_of, select, written
+from reconciler.deliveries.quick import quick
 from reconciler.deliveries.rules import Breach
 from reconciler.deliveries.schemas import ABSENT, Compiled, compiled, unknown_keys
 from reconciler.deliveries.source import Source, SourceError
@@ -101,6 +102,7 @@ class _Check:
         self._tally = Tally(contract.examples)
         self._schema: Compiled | None = compiled(contract.schema) if contract.schema is not None else None
         self._unknown = _unknown(contract.schema) if contract.schema is not None and contract.unknown_keys else None
+        self._quick = quick(contract.rules)
         self._steps = [(each, parts_of(each.path)) for each in contract.unique]
         self._readable = True
         self._names: tuple[str, ...] = ()
@@ -217,9 +219,10 @@ class _Check:
             for keyword, breach in self._schema.broken(value):
                 rule = f"schema.{keyword}:{general(breach.place)}"
                 self._add(rule, Level.ERROR, line, breach)
-        for rule_ in contract.rules:
-            for breach in rule_.breaches(value):
-                self._add(rule_.name, rule_.level, line, breach)
+        if self._quick is None or not self._quick(value):
+            for rule_ in contract.rules:
+                for breach in rule_.breaches(value):
+                    self._add(rule_.name, rule_.level, line, breach)
         if self._unknown is not None and contract.unknown_keys is not None:
             for place in self._unknown(value):
                 self._add(
