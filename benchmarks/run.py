@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 import event_lines
+import record_lines
 from measure import (
     PYTHON,
     Broken,
@@ -299,6 +300,8 @@ def measure_all(effort: Effort, folder: Path) -> list[Line]:
     with serving() as vendor:
         sizes = event_lines.QUICK if effort is QUICK else event_lines.FULL
         lines += with_retry(partial(event_lines.event_lines, vendor, folder / "events", sizes))
+    records = record_lines.QUICK if effort is QUICK else record_lines.FULL
+    lines += with_retry(partial(record_lines.record_lines, folder / "records", records, dict(os.environ)))
     samples: Samples = {}
     with ExitStack() as stack:
         projects = [prepared(size, folder, stack.enter_context(serving())) for size in effort.repeats]
