@@ -15,9 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.emulator import Clock, Emulator
+from reconciler.emulator.bucket_drop import BucketDrop
 from reconciler.emulator.objects import ObjectStore
 from reconciler.operations.emulate import make_emulators, serving
 from reconciler.operations.failures import Failure
+from reconciler.providers.didomi.emulator import Emulator as Didomi
 
 WORLD = Path(__file__).parent / "demo_world"
 DAY = 86_400.0
@@ -136,6 +138,11 @@ SCENES = (
         does=_without_archive,
         runs=("apply", "-y"),
     ),
+    Scene(
+        says="What was configured: has it arrived? The files are in the object store; every record is read. Didomi's "
+        "clock is two days ahead, so the check is made as of then.",
+        runs=("verify", "didomi/ExportConfig/daily-consents", "--content", "--at", "{now}"),
+    ),
     Scene(says="Who needs whom?", runs=("graph", "--format", "mermaid")),
     Scene(says="Clean up.", runs=("destroy", "-y")),
     Scene(says="Nothing is left behind.", runs=("state", "list")),
@@ -161,9 +168,10 @@ def demo(say: Callable[[str], None], environ: Mapping[str, str]) -> None:
         }
         for number, scene in enumerate(SCENES, 1):
             scene.does(folder, vendors)
-            say(f"\n# {number}/{len(SCENES)}  {scene.says}\n$ {shlex.join(['reconciler', '-e', 'prod', *scene.runs])}")
+            runs = [each.format(now=_now(vendors)) for each in scene.runs]
+            say(f"\n# {number}/{len(SCENES)}  {scene.says}\n$ {shlex.join(['reconciler', '-e', 'prod', *runs])}")
             ended = subprocess.run(  # noqa: S603 - this very program
-                [sys.executable, "-m", "reconciler", "-C", str(folder), "-e", "prod", *scene.runs],
+                [sys.executable, "-m", "reconciler", "-C", str(folder), "-e", "prod", *runs],
                 cwd=folder,
                 env=inner,
                 stdin=subprocess.DEVNULL,
@@ -192,8 +200,17 @@ def _stage() -> Iterator[tuple[Path, Mapping[str, Emulator], Mapping[str, str]]]
         vendors = make_emulators(
             ["adobe", "didomi", "domo"], folder=folder / "delivered", clock=Clock(), objects=store.endpoint
         )
+        # What Didomi delivers lies where `verify` can read it.
+        didomi = vendors["didomi"]
+        assert isinstance(didomi, Didomi)
+        didomi.deliveries.drop = BucketDrop(store.endpoint, store.administrator)
         with serving(vendors) as urls:
             yield folder, vendors, _environment(vendors, urls, store)
+
+
+def _now(vendors: Mapping[str, Emulator]) -> str:
+    """The vendors' present moment."""
+    return next(iter(vendors.values())).world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _environment(vendors: Mapping[str, Emulator], urls: Mapping[str, str], store: ObjectStore) -> dict[str, str]:
