@@ -178,12 +178,9 @@ class Deliveries:
         columns = claim.columns if export.id in claim.same else ()
         if export.id not in claim.same:
             unknown.append("which columns were asked for: it is not the export that is recorded")
-        told = Told(
-            status=_STATUSES[export.phase],
-            run=export.id,
-            reason=(export.message or f"Domo says `{export.status}`") if export.phase is Phase.FAILED else None,
-            ended=export.finished,
-        )
+        told = _told(export)
+        if told is None:
+            unknown.append(f"what Domo means by the status `{export.status}`")
         return Expectation(
             address=claim.record.address,
             name=export.id,
@@ -265,6 +262,18 @@ def _remembered(claim: _Claim) -> Export:
         finished=moment(outputs.get("finished")),
         message=None,
         files={url: rows for url, rows in files.items() if isinstance(rows, int)},
+    )
+
+
+def _told(export: Export) -> Told | None:
+    """What Domo says of an export; `None` for a word that nobody has seen and no failure explains."""
+    if export.phase is Phase.ACTIVE and phase_of(export.status) is None:
+        return None
+    return Told(
+        status=_STATUSES[export.phase],
+        run=export.id,
+        reason=(export.message or f"Domo says `{export.status}`") if export.phase is Phase.FAILED else None,
+        ended=export.finished,
     )
 
 
