@@ -191,15 +191,15 @@ def _entry(figures: Figures) -> dict[str, object]:
 
 def _run_row(row: Row, jobs: int, known: dict[str, Any], *, write: bool) -> bool:
     parts: dict[str, object] = {}
+    known["rows"][row.number] = {"commit": commit(), "machine": machine(), "parts": parts}
     green = True
     for part in row.parts:
         figures = run_part(part, jobs)
         green = green and figures.is_green
         _tell(f"{row.number} {part.name}", figures, "green" if figures.is_green else "RED")
         parts[part.name] = _entry(figures)
-    known["rows"][row.number] = {"commit": commit(), "machine": machine(), "parts": parts}
-    if write:
-        keep(known)
+        if write:
+            keep(known)
     return green
 
 

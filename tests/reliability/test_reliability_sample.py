@@ -16,6 +16,8 @@ from report import render
 from rows import ROWS, Row
 from scorecard import FIGURES, REPORT, TESTS, Figures, run
 
+pytestmark = pytest.mark.timeout(600)
+
 OWN = tuple(
     dict.fromkeys(path for row in ROWS for part in row.parts if part.is_own for path in part.paths if part.is_sampled)
 )
