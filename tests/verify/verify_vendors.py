@@ -186,6 +186,9 @@ def adobe_stage(world: World, s3: ObjectStore, gcs: GcsDrop) -> Iterator[AdobeSt
         yield stage
     finally:
         stage.delivers_to(None)
+        for row in s3.client().list_buckets()["Buckets"]:
+            s3.client().delete_bucket_policy(Bucket=row["Name"])
+        clear(s3)
 
 
 class DomoStage(VerifyStage):
