@@ -35,7 +35,7 @@ def at(stage: VerifyStage) -> tuple[str, ...]:
 def test_what_arrived_is_no_change_and_what_is_gone_is_one_when_asked(delivered: VerifyStage) -> None:
     world = delivered.world
     before = world.command("verify", "--detailed-exitcode", "--content", *at(delivered)).stdout
-    bucket = str(world.vendor.objects("destinations")[0]["config"]["bucket_name"])  # type: ignore[index]  # an object
+    bucket = str(world.vendor.objects("destinations")[0]["config"]["bucket_name"])
     delivered.remove(bucket, f"date={delivered.now.date()}/")
 
     after = world.command("verify", "--detailed-exitcode", "--format", "json", *at(delivered), expect=2).stdout

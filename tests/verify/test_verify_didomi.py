@@ -214,6 +214,7 @@ def test_a_guarded_bucket_is_known_to_be_private(month: Month) -> None:
 # --- the other verdicts ---
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_days_before_the_first_run(didomi: VerifyStage) -> None:
     delivered(didomi, days=2)
 
@@ -244,6 +245,7 @@ def test_files_without_their_marker_are_in_progress_while_the_run_goes_on(didomi
     assert didomi.keys(bucket(didomi), "part-")
 
 
+@pytest.mark.slow
 def test_a_run_that_never_ends_makes_its_delivery_late(didomi: VerifyStage) -> None:
     didomi.world.vendor.switch(runs="stuck")
     delivered(didomi, days=3)
@@ -264,6 +266,7 @@ def test_a_day_without_a_run_is_late_and_then_missing(didomi: VerifyStage) -> No
     assert judged(didomi, 2).verdict is Verdict.MISSING
 
 
+@pytest.mark.slow
 def test_a_vendors_reason_is_shown_without_a_secret_that_it_repeats(didomi: VerifyStage) -> None:
     canary = didomi.world.environ["RECONCILER_SECRET_CANARY"]
     didomi.world.apply([drop("example-secret"), export("drop", private=False)])
@@ -349,6 +352,7 @@ def test_every_undocumented_variant_is_delivered_and_valid(didomi: VerifyStage, 
     assert set(verdicts(found.findings).values()) == {Verdict.DELIVERED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("empty", ["success", "nothing"])
 def test_an_empty_day_is_delivered_whether_it_leaves_something_or_nothing(didomi: VerifyStage, empty: str) -> None:
     didomi.world.vendor.switch(users_per_run="0", empty_day=empty)
@@ -357,6 +361,7 @@ def test_an_empty_day_is_delivered_whether_it_leaves_something_or_nothing(didomi
     assert set(verdicts(didomi.verify().findings).values()) == {Verdict.DELIVERED}
 
 
+@pytest.mark.slow
 def test_without_times_in_the_log_the_marker_decides(didomi: VerifyStage) -> None:
     didomi.world.vendor.switch(log_times="false")
     delivered(didomi, days=3)
@@ -394,6 +399,7 @@ def test_one_record_per_user_is_asked_for_by_the_manifest(didomi: VerifyStage) -
     assert "repeated-organization-user" in rules
 
 
+@pytest.mark.slow
 def test_proofs_are_said_to_be_unknown(didomi: VerifyStage) -> None:
     manifest = export()
     manifest["spec"] = {**SPEC, "data": {"users": {"enabled": False}, "proofs": {"enabled": True}}}
@@ -406,6 +412,7 @@ def test_proofs_are_said_to_be_unknown(didomi: VerifyStage) -> None:
     assert "proof files: Didomi documents neither their folder nor their names" in found.unknown
 
 
+@pytest.mark.slow
 def test_an_export_that_is_gone_at_the_vendor_is_told(didomi: VerifyStage) -> None:
     delivered(didomi, days=2)
     config = didomi.world.vendor.objects("configs")[0]
@@ -452,6 +459,7 @@ def test_an_integration_is_verified_like_an_export(didomi: VerifyStage) -> None:
 # --- what the owner says ---
 
 
+@pytest.mark.slow
 def test_late_is_when_the_manifest_says_so(didomi: VerifyStage) -> None:
     didomi.world.vendor.switch(runs="stuck")
     delivered(didomi, days=2, lateAfter="3d")
@@ -497,6 +505,7 @@ def test_a_sample_reads_some_files_and_compares_no_counts(didomi: VerifyStage) -
     assert len(found.lying.content.files) == 2
 
 
+@pytest.mark.slow
 def test_values_are_described_and_shown_only_when_asked_for(didomi: VerifyStage) -> None:
     delivered(didomi, days=1)
     (key,) = didomi.keys(bucket(didomi), "users/part-")
