@@ -245,7 +245,6 @@ def test_files_without_their_marker_are_in_progress_while_the_run_goes_on(didomi
     assert didomi.keys(bucket(didomi), "part-")
 
 
-@pytest.mark.slow
 def test_a_run_that_never_ends_makes_its_delivery_late(didomi: VerifyStage) -> None:
     didomi.world.vendor.switch(runs="stuck")
     delivered(didomi, days=3)
