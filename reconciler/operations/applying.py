@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Protocol, TypeVar, assert_never, cast
 
 from reconciler.engine.diff import differences, has_unknown
-from reconciler.engine.records import made, resolve, with_reply
+from reconciler.engine.records import made, to_send, with_reply
 from reconciler.engine.recovery import may_be, natural_key, traces
 from reconciler.engine.scheduler import Schedule, steps
 from reconciler.engine.steps import intent_of, record_after, record_of
@@ -52,6 +52,7 @@ from reconciler.values import (
     OutcomeStatus,
     Plan,
     Record,
+    Resource,
     Secret,
     Settlement,
     SettlementStatus,
@@ -413,7 +414,8 @@ class _Executor:
     def _record(self, step: Step, change: Change) -> Work[Outcome]:
         applied: Document = {}
         if change.resource is not None:
-            applied = resolve(change.resource.attributes, self._id_of)
+            observed = self._objects.get((step.address.type, step.id)) if step.id else None
+            applied = self._document(change.resource, observed)
         self._keep(step.address, record_of(change, self._carried.records, applied, self._tools.clock.now()))
         yield from ()  # a generator like its siblings, though it has nothing to ask of a vendor
         return Outcome(step=step, status=OutcomeStatus.DONE, id=step.id)
@@ -422,7 +424,8 @@ class _Executor:
 
     def _order(self, step: Step, change: Change, drawn: str) -> Order:
         assert change.resource is not None
-        attributes = resolve(change.resource.attributes, self._id_of)
+        observed = self._objects.get((step.address.type, step.id)) if step.id else None
+        attributes = self._document(change.resource, observed)
         if has_unknown(attributes):
             raise Refused(f"something that `{step.address}` needs does not exist")
         return Order(
@@ -433,8 +436,19 @@ class _Executor:
             now=self._tools.clock.now(),
             id=step.id,
             fields=change.fields,
-            observed=self._objects.get((step.address.type, step.id)) if step.id else None,
+            observed=observed,
             record=self._carried.records.get(step.address),
+        )
+
+    def _document(self, resource: Resource, observed: Observed | None) -> Document:
+        """What is sent and remembered of a resource: what its owner ignores stays as it is at the object that stays."""
+        return to_send(
+            resource,
+            self._id_of,
+            self._traits(resource.address),
+            now=self._snapshot.taken,
+            record=self._carried.records.get(resource.address),
+            observed=observed,
         )
 
     def _id_of(self, address: Address) -> str | None:

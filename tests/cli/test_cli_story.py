@@ -462,6 +462,21 @@ def test_drift_says_what_moved_and_who_moved_it(didomi: World) -> None:
     assert didomi.vendor.writes() == ()
 
 
+def test_an_ignored_field_stays_as_it_is_when_its_neighbour_is_changed(didomi: World) -> None:
+    ignoring = f"{LAKE}---{DAILY}".replace(
+        "metadata: {name: daily}", ("metadata: {name: daily}\nlifecycle: {ignoreChanges: [spec.data.users.enabled]}")
+    ).replace("[lake, archive]", "[lake]")
+    applied(didomi, ignoring)
+    (config,) = didomi.vendor.objects("configs")
+    theirs = {"users": {"enabled": False}, "proofs": {"enabled": False}}
+    didomi.vendor.emulator.edit("configs", config["id"], {"data": theirs})
+    applied(didomi, ignoring.replace("proofs: {enabled: false}", "proofs: {enabled: true}"))
+    (config,) = didomi.vendor.objects("configs")
+
+    assert config["data"] == {"users": {"enabled": False}, "proofs": {"enabled": True}}
+    didomi.command("plan", "--detailed-exitcode")
+
+
 def test_drift_is_told_apart_from_what_is_gone_and_from_wrong_manifests(didomi: World) -> None:
     applied(didomi)
     didomi.vendor.emulator.remove("configs", didomi.vendor.objects("configs")[0]["id"])
