@@ -20,7 +20,7 @@ def verification_junit(verification: Verification) -> str:
     A delivery that needs somebody is a failure, one that could not be read is an error; what nobody can say yet, or any
     more, is skipped with the reason.
     """
-    root = Element("testsuites", {"name": f"reconciler verify {_safe(verification.project)}"})
+    root = Element("testsuites", {"name": f"reconciler verify {safe(verification.project)}"})
     totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     for address, findings in by_address(verification.findings):
         suite = SubElement(root, "testsuite", {"name": str(address), "timestamp": str(instant(verification.now))[:-1]})
@@ -30,7 +30,7 @@ def verification_junit(verification: Verification) -> str:
             kind = _case(suite, finding)
             if kind is not None:
                 counts[kind] += 1
-        _count(suite, counts)
+        counted(suite, counts)
         totals = {name: totals[name] + counts[name] for name in totals}
     if verification.problems:
         suite = SubElement(
@@ -40,16 +40,17 @@ def verification_junit(verification: Verification) -> str:
             case = SubElement(
                 suite, "testcase", {"classname": str(problem.address or "project"), "name": "deliveries", "time": "0"}
             )
-            SubElement(case, "error", {"type": problem.code, "message": _safe(problem.message)})
+            SubElement(case, "error", {"type": problem.code, "message": safe(problem.message)})
         counts = {**dict.fromkeys(totals, 0), "tests": len(verification.problems), "errors": len(verification.problems)}
-        _count(suite, counts)
+        counted(suite, counts)
         totals = {name: totals[name] + counts[name] for name in totals}
-    _count(root, totals)
+    counted(root, totals)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode")
 
 
-def _count(element: Element, counts: dict[str, int]) -> None:
+def counted(element: Element, counts: dict[str, int]) -> None:
+    """Write the numbers that CI systems show beside a suite."""
     for name, number in counts.items():
         element.set(name, str(number))
     element.set("time", "0")
@@ -61,22 +62,22 @@ def _case(suite: Element, finding: Finding) -> str | None:
     case = SubElement(
         suite,
         "testcase",
-        {"classname": str(expectation.address), "name": _safe(f"{expectation.name}{place}"), "time": "0"},
+        {"classname": str(expectation.address), "name": safe(f"{expectation.name}{place}"), "time": "0"},
     )
     sentences = list(texts(finding))
     first = sentences[0][0]
     kind: str | None = None
     if finding.verdict in _SKIPPED:
-        SubElement(case, "skipped", {"message": _safe(f"{finding.verdict.value}: {first}")})
+        SubElement(case, "skipped", {"message": safe(f"{finding.verdict.value}: {first}")})
         kind = "skipped"
     elif finding.verdict.is_trouble:
         error = finding.verdict is Verdict.UNREADABLE
-        words = {"type": finding.verdict.value, "message": _safe(first)}
+        words = {"type": finding.verdict.value, "message": safe(first)}
         body = SubElement(case, "error" if error else "failure", words)
-        body.text = _safe("\n".join(_details(finding, sentences)))
+        body.text = safe("\n".join(_details(finding, sentences)))
         kind = "errors" if error else "failures"
     known = [f"{finding.verdict.value}: {first}", *(f"not known: {each}" for each in finding.unknown)]
-    SubElement(case, "system-out").text = _safe("\n".join(known))
+    SubElement(case, "system-out").text = safe("\n".join(known))
     return kind
 
 
@@ -101,5 +102,6 @@ def _content(content: Content) -> list[str]:
     return lines
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """The text without what XML cannot hold."""
     return _FORBIDDEN.sub("�", text)

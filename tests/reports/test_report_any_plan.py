@@ -12,10 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_samples import TAKEN, TRAITS
 
+from reconciler.reports.annotations import of_plan
 from reconciler.reports.counts import summary
+from reconciler.reports.github import render_github
+from reconciler.reports.plan_html import render_plan_html
 from reconciler.reports.plan_json import plan_json, plan_schema
+from reconciler.reports.plan_junit import plan_junit
 from reconciler.reports.plan_markdown import LIMIT, render_plan_markdown
 from reconciler.reports.plan_text import render_plan
+from reconciler.reports.sarif import render_sarif
 from reconciler.values import (
     Action,
     Address,
@@ -121,6 +126,10 @@ def everything(plan: Plan) -> list[str]:
         render_plan(plan, colour=False, traits=TRAITS_OF, verbose=True, width=60),
         render_plan_markdown(plan, traits=TRAITS_OF),
         plan_json(plan, traits=TRAITS_OF),
+        plan_junit(plan, traits=TRAITS_OF),
+        render_plan_html(plan, traits=TRAITS_OF),
+        render_github(of_plan(plan, traits=TRAITS_OF), title="Plan", summary=summary(plan).line),
+        render_sarif(of_plan(plan, traits=TRAITS_OF), category="a/b"),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exits import Exit
+from reconciler.cli.printing import DRIFT_FORMS, print_annotations
 from reconciler.cli.progress import progress
 from reconciler.cli.selection import ADDRESS
 from reconciler.cli.session import Session
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("addresses", nargs=-1, type=ADDRESS, metavar="[ADDRESS]...")
 @click.option("--adopt", is_flag=True, help="Write what moved into the manifests: of ADDRESS, or all of it.")
 @click.option("--dry-run", is_flag=True, help="With --adopt: show the change and write nothing.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(DRIFT_FORMS), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something moved.")
 @running
 def command(
@@ -80,6 +81,24 @@ def _show(session: Session, workspace: Workspace, found: Found, form: str, *, de
     names = Names.of_records(found.state.records.values())
     if form == "json":
         click.echo(drift_json(found.drifted, traits=traits, names=names))
+    elif form == "markdown":
+        from reconciler.reports.drift_markdown import render_drift_markdown
+
+        click.echo(render_drift_markdown(found.drifted, traits=traits, names=names))
+    elif form in {"github", "sarif"}:
+        from reconciler.reports.annotations import of_drift
+
+        project, locate = workspace.project, workspace.read().locate
+        where = f"{project.name}/{project.environment}"
+        print_annotations(
+            session,
+            of_drift(found.drifted, traits=traits, names=names, locate=locate),
+            form,
+            root=project.root,
+            title=f"Drift of {where}",
+            summary=render_drift(found.drifted, traits=traits, names=names).rpartition("\n")[2],
+            category=f"{where}/drift",
+        )
     else:
         click.echo(
             render_drift(found.drifted, traits=traits, names=names, colour=settings.coloured(), width=settings.width)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from reconciler.cli.exits import Exit
+from reconciler.cli.printing import PLAN_FORMS, print_plan
 from reconciler.cli.progress import progress
 from reconciler.cli.selection import limit, limits_of, options_of, renew, select
 from reconciler.cli.session import Session
@@ -27,7 +28,7 @@ from reconciler.operations.failures import Misused
     metavar="FILE",
     help="Save the plan for `apply FILE`.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(PLAN_FORMS), default="text", show_default=True)
 @click.option("--verbose", "-v", is_flag=True, help="Shorten nothing and name what stays as it is.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @click.option(
@@ -43,9 +44,6 @@ def command(session: Session, /, **words: Any) -> int:
     from reconciler.engine.planner import to_do
     from reconciler.operations.plan import make_plan
     from reconciler.operations.saved import save
-    from reconciler.reports.plan_json import plan_json
-    from reconciler.reports.plan_markdown import render_plan_markdown
-    from reconciler.reports.plan_text import render_plan
 
     if words["out"] is not None and not words["out"].absolute().parent.is_dir():
         raise Misused(f"the plan cannot be written to `{words['out']}`: its folder does not exist")
@@ -58,15 +56,16 @@ def command(session: Session, /, **words: Any) -> int:
             workspace, **{name: words[name] for name in ("max_deletes", "max_delete_percent", "accept_short")}
         )
         planned = make_plan(workspace, options, limits=limits)
-    traits = workspace.catalog.traits
-    match words["form"]:
-        case "json":
-            click.echo(plan_json(planned.plan, traits=traits))
-        case "markdown":
-            click.echo(render_plan_markdown(planned.plan, traits=traits))
-        case _:
-            colour, width = session.settings.coloured(), session.settings.width
-            click.echo(render_plan(planned.plan, colour=colour, width=width, verbose=words["verbose"], traits=traits))
+    print_plan(
+        session,
+        planned.plan,
+        words["form"],
+        traits=workspace.catalog.traits,
+        verbose=words["verbose"],
+        root=workspace.project.root,
+        locate=workspace.read().locate,
+        warnings=workspace.warnings,
+    )
     session.say_problems(workspace.warnings)
     if planned.refused:
         return Exit.REFUSED

@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
+from reconciler.cli.printing import PLAN_FORMS, print_plan
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
-from reconciler.operations.failures import Stale
-from reconciler.reports.plan_text import render_plan
+from reconciler.operations.failures import Misused, Stale
 
 
 @click.command()
 @click.argument("planfile", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(PLAN_FORMS), default="text", show_default=True)
 @click.option("--verbose", "-v", is_flag=True, help="Shorten nothing and name what stays as it is.")
 @running
 def command(session: Session, /, planfile: Path | None, **words: Any) -> int:
@@ -31,21 +31,14 @@ def command(session: Session, /, planfile: Path | None, **words: Any) -> int:
 def _show_plan(session: Session, planfile: Path, *, form: str, verbose: bool) -> int:
     from reconciler.engine.codec import CodecError, decode_saved_plan
     from reconciler.operations.workspace import installed
-    from reconciler.reports.plan_json import plan_json
-    from reconciler.reports.plan_markdown import render_plan_markdown
+    from reconciler.specs import find_project
 
     try:
         plan = decode_saved_plan(planfile.read_bytes()).plan
     except CodecError as error:
         raise Stale(f"`{planfile}` cannot be used: {error}", help="make it again with `plan -o`") from None
-    traits = installed().traits
-    if form == "json":
-        click.echo(plan_json(plan, traits=traits))
-    elif form == "markdown":
-        click.echo(render_plan_markdown(plan, traits=traits))
-    else:
-        settings = session.settings
-        click.echo(render_plan(plan, colour=settings.coloured(), width=settings.width, verbose=verbose, traits=traits))
+    root = find_project(Path(session.settings.directory))
+    print_plan(session, plan, form, traits=installed().traits, verbose=verbose, root=root)
     return 0
 
 
@@ -54,6 +47,8 @@ def _show_state(session: Session, form: str) -> int:
     from reconciler.operations.state import read_state
     from reconciler.reports.state_text import render_state
 
+    if form not in {"text", "json"}:
+        raise Misused(f"the state is shown as text or JSON; `--format {form}` needs a PLANFILE")
     workspace = session.open()
     state = read_state(workspace)
     if form == "json":

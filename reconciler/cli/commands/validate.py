@@ -9,16 +9,17 @@ from pathlib import Path
 import click
 
 from reconciler.cli.exits import Exit
+from reconciler.cli.printing import VALIDATE_FORMS, print_annotations
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
 from reconciler.reports.escape import plural
-from reconciler.reports.problems import in_order, problem_object
+from reconciler.reports.problems import in_order, problem_object, tally
 from reconciler.values import Severity
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(VALIDATE_FORMS), default="text", show_default=True)
 @running
 def command(session: Session, paths: tuple[Path, ...], form: str) -> int:
     """
@@ -28,7 +29,8 @@ def command(session: Session, paths: tuple[Path, ...], form: str) -> int:
     """
     from reconciler.operations.validate import validate
 
-    seen = [validate(session.open(environment=each), paths or None) for each in session.environments()]
+    workspaces = [session.open(environment=each) for each in session.environments()]
+    seen = [validate(each, paths or None) for each in workspaces]
     found = replace(seen[-1], problems=tuple(dict.fromkeys(problem for each in seen for problem in each.problems)))
     wrong = any(each.severity is Severity.ERROR for each in found.problems)
     if form == "json":
@@ -41,6 +43,24 @@ def command(session: Session, paths: tuple[Path, ...], form: str) -> int:
                 },
                 indent=2,
             )
+        )
+    elif form == "junit":
+        from reconciler.reports.plan_junit import problems_junit
+
+        click.echo(session.redact(problems_junit(found.problems, files=found.files, resources=found.resources)))
+    elif form in {"github", "sarif"}:
+        from reconciler.reports.annotations import of_problems
+
+        project = workspaces[-1].project
+        looked = f"{plural(found.resources, 'resource')} in {plural(found.files, 'file')}: {tally(found.problems)}"
+        print_annotations(
+            session,
+            of_problems(found.problems),
+            form,
+            root=project.root,
+            title=f"Manifests of {project.name}",
+            summary=looked,
+            category=f"{project.name}/manifests",
         )
     else:
         session.say_problems(found.problems)

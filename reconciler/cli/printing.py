@@ -1,0 +1,95 @@
+"""Plans, problems and drift in the form that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.session import Session
+
+if TYPE_CHECKING:
+    from reconciler.reports.annotations import Annotation, Locate
+    from reconciler.values import Plan, Problem, Traits
+
+PLAN_FORMS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
+"""What `plan` and `show` print."""
+
+VALIDATE_FORMS = ("text", "json", "github", "sarif", "junit")
+"""What `validate` prints."""
+
+DRIFT_FORMS = ("text", "json", "markdown", "github", "sarif")
+"""What `drift` prints."""
+
+
+def print_plan(
+    session: Session,
+    plan: Plan,
+    form: str,
+    *,
+    traits: Callable[[str], Traits],
+    verbose: bool,
+    root: Path | None,
+    locate: Locate | None = None,
+    warnings: Sequence[Problem] = (),
+) -> None:
+    """Print the plan; `warnings` of the manifests are told on their lines by the forms that speak of lines."""
+    if form in {"github", "sarif"}:
+        from reconciler.reports.annotations import of_plan, of_problems
+        from reconciler.reports.counts import summary
+
+        found = [*of_plan(plan, traits=traits, locate=locate), *of_problems(warnings)]
+        where = f"{plan.project}/{plan.environment}"
+        digest = f"\ndigest {plan.digest}" if plan.digest is not None else ""
+        line = f"{summary(plan).line}{digest}"
+        print_annotations(session, found, form, root=root, title=f"Plan for {where}", summary=line, category=where)
+        return
+    if form == "json":
+        from reconciler.reports.plan_json import plan_json
+
+        text = plan_json(plan, traits=traits)
+    elif form == "markdown":
+        from reconciler.reports.plan_markdown import render_plan_markdown
+
+        text = render_plan_markdown(plan, traits=traits)
+    elif form == "junit":
+        from reconciler.reports.plan_junit import plan_junit
+
+        text = plan_junit(plan, traits=traits)
+    elif form == "html":
+        from reconciler.reports.plan_html import render_plan_html
+
+        text = render_plan_html(plan, traits=traits)
+    else:
+        from reconciler.reports.plan_text import render_plan
+
+        colour, width = session.settings.coloured(), session.settings.width
+        text = render_plan(plan, colour=colour, width=width, verbose=verbose, traits=traits)
+    click.echo(text)
+
+
+def print_annotations(
+    session: Session,
+    annotations: Sequence[Annotation],
+    form: str,
+    *,
+    root: Path | None,
+    title: str,
+    summary: str,
+    category: str,
+) -> None:
+    """Print what is to be told on lines, with files named from the top of the repository."""
+    from reconciler.operations.repository import folder_within_repository
+    from reconciler.reports.annotations import within
+    from reconciler.reports.github import render_github
+    from reconciler.reports.sarif import render_sarif
+
+    folder = folder_within_repository(root, session.settings.environ) if root is not None else ""
+    placed = within(annotations, folder)
+    if form == "github":
+        click.echo(session.redact(render_github(placed, title=title, summary=summary)))
+    else:
+        project_file = f"{folder}/reconciler.yaml" if folder else "reconciler.yaml"
+        click.echo(session.redact(render_sarif(placed, category=category, project_file=project_file)))
