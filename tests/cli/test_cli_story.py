@@ -202,7 +202,8 @@ def test_too_many_deletions_exit_with_5_and_say_how_to_approve(didomi: World) ->
     refused = didomi.command("apply", "-y", expect=5)
     didomi.command("apply", "-y", "--max-deletes", "3", "--max-delete-percent", "100")
 
-    assert "`--max-deletes 3 --max-delete-percent 100`" in refused.stdout + refused.stderr
+    assert "and at most 1 may (`maxDeletePercent` is 20)" in " ".join(refused.stdout.split())
+    assert "`reconciler apply --approve sha256:" in refused.stdout
     assert [each["name"] for each in didomi.vendor.objects("destinations")] == ["Consent archive"]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 from didomi_stage import GCP, INTEGRATION, KEY, ORGANIZATION, S3, SECRETS, config, record, stage
 
 from reconciler.sdk import Gone, Refused, Uncertain, Unreachable, Unreadable
-from reconciler.values import Document, Observed, Secret
+from reconciler.values import Document, LastChange, Observed, Secret
 
 NEXT: Document = {
     **GCP,
@@ -47,6 +48,7 @@ def test_a_destination_at_s3_is_sent_as_documented_with_the_mark() -> None:
             attributes=S3,
             revision="0",
             owner=made.owner,
+            last_change=LastChange(at=datetime.fromisoformat(row["updated_at"])),
             outputs={
                 "bucketName": row["config"]["bucket_name"],
                 "bucketAccessRoleArn": row["config"]["bucket_access_role_arn"],
