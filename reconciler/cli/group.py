@@ -19,6 +19,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "destroy": "Delete what is managed.",
         "import": "Bring existing objects under management.",
         "dump": "Write manifests for what exists at the vendors.",
+        "policies": "List and try the rules that manifests and plans must keep.",
         "events": "Look at, cut and import files of consent events.",
     },
     "Looking": {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.rules import policies
 from reconciler.values import Address, Options
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ class LabelType(click.ParamType[tuple[str, str]]):
 
 
 def select(function: F) -> F:
-    """`--target`, `--exclude` and `-l`."""
+    """`--target`, `--exclude` and `-l`, and by which rules the rest is judged."""
     for option in (
+        policies,
         click.option(
             "-l",
             "--label",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 import click
 
 from reconciler.cli.exits import Exit
+from reconciler.cli.rules import chosen
 from reconciler.cli.settings import Settings
 from reconciler.operations.clock import Stopped
 from reconciler.operations.failures import Denied, Failure, Invalid, Misused, NotSafe, Stale
@@ -67,6 +68,7 @@ class Session:
         self._workspace = opening(
             root, environ=self.settings.environ, environment=environment or self.settings.environment, progress=progress
         )
+        self._workspace.policies = chosen()
         return self._workspace
 
     def say_problems(self, problems: Iterable[Problem], *, stderr: bool = True) -> None:

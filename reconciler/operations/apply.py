@@ -177,7 +177,16 @@ def _prove(
     A proof that cannot be made is a problem, and no reason to hide what was done.
     """
     try:
-        proof = decide(workspace, desired, journal.state, journal.open_intents, _without_orders(options), limits=limits)
+        # The rules have judged what was applied; what is left of it is no new proposal.
+        proof = decide(
+            workspace,
+            desired,
+            journal.state,
+            journal.open_intents,
+            _without_orders(options),
+            limits=limits,
+            judged=False,
+        )
     except Stopped:
         return (), (), False
     except Failure as failure:

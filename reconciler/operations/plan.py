@@ -14,6 +14,7 @@ from reconciler.engine.safety import Limits
 from reconciler.operations.addresses import guess
 from reconciler.operations.approval import with_digest
 from reconciler.operations.failures import Invalid
+from reconciler.operations.policies import judged_plan
 from reconciler.operations.reading import Reader
 from reconciler.operations.rotation import look_at, told
 from reconciler.operations.vendors import asking
@@ -63,11 +64,13 @@ def decide(
     *,
     limits: Limits | None = None,
     patient: bool = False,
+    judged: bool = True,
 ) -> Planned:
     """
     The plan from a state that is at hand.
 
-    A `patient` one first waits until the vendors' lists can be believed about what was just written.
+    A `patient` one first waits until the vendors' lists can be believed about what was just written. One that is not
+    `judged` is not held to the project's rules.
     """
     reader = Reader(
         catalog=workspace.catalog,
@@ -103,7 +106,8 @@ def decide(
     decision = replace(decision, plan=told(decision.plan, secrets, snapshot))
     known = {*desired.resources, *(state.records if state is not None else ())}
     found = (_with_guess(each, known) for each in decision.plan.problems)
-    problems = (*found, *_preflight(workspace, decision.plan, snapshot))
+    rules = judged_plan(workspace, wanted, decision.plan) if judged else ()
+    problems = (*found, *rules, *_preflight(workspace, decision.plan, snapshot))
     plan = replace(decision.plan, problems=tuple(workspace.place(each) for each in problems))
     plan = with_digest(_without_secrets(plan, workspace.redact))
     return Planned(plan=plan, decision=decision, desired=desired, snapshot=snapshot, options=options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.operations.contracts import contract_problems
+from reconciler.operations.policies import judged_manifests
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Problem
 
@@ -32,5 +33,10 @@ def validate(workspace: Workspace, paths: Sequence[Path] | None = None) -> Valid
     return Validated(
         files=loaded.files,
         resources=len(loaded.desired.resources),
-        problems=(*loaded.problems, *named, *contract_problems(workspace.project.root, loaded)),
+        problems=(
+            *loaded.problems,
+            *named,
+            *contract_problems(workspace.project.root, loaded),
+            *judged_manifests(workspace, loaded),
+        ),
     )

@@ -94,6 +94,8 @@ class Workspace:
         self.progress = progress
         self.gate = Gate()
         self.stopping = False
+        self.policies: Path | None = None
+        """Rules that count instead of the project's own."""
         self.head: Head | None = None
         """The ledger's record of what was done here last."""
         self._on_request = on_request

@@ -11,12 +11,13 @@ from typing import Final, TypeVar
 
 from reconciler.sdk import Catalog
 from reconciler.specs.delivery import read_delivery
+from reconciler.specs.exemptions import Exemption, read_exemptions
 from reconciler.specs.tree import Node
 from reconciler.specs.words import did_you_mean, listed, near_miss, shown
 from reconciler.values import Address, DeliveryRules, Ignored, Lifecycle, OnRemoval, Path, ReplaceOrder
 from reconciler.values.address import is_name
 
-KEYS: Final = ("apiVersion", "kind", "metadata", "lifecycle", "delivery", "spec")
+KEYS: Final = ("apiVersion", "kind", "metadata", "lifecycle", "delivery", "policy", "spec")
 METADATA_KEYS: Final = ("name", "labels", "renamedFrom")
 LIFECYCLE_KEYS: Final = ("preventDestroy", "ignoreChanges", "onRemoval", "createAnyway", "replace")
 EXCEPTION_KEYS: Final = ("path", "until", "reason")
@@ -50,6 +51,7 @@ class Envelope:
     labels: dict[str, str] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
     delivery: DeliveryRules | None = None
+    exemptions: tuple[Exemption, ...] = ()
     spec: dict[str, Node] | None = None
     faults: list[Fault] = field(default_factory=list)
 
@@ -98,6 +100,8 @@ class Opener:
             result.lifecycle = self._lifecycle(data, result.type, say)
         if "delivery" in data:
             result.delivery = self._delivery(data, result.type, say)
+        if "policy" in data:
+            result.exemptions = _exemptions(data["policy"], say)
         result.spec = _part(data, "spec", say)
         return result
 
@@ -183,6 +187,13 @@ class Opener:
             create_anyway=_flag(written, "createAnyway", say),
             replace=_choice(written, "replace", ReplaceOrder, say),
         )
+
+
+def _exemptions(written: Node, say: Callable[[Fault], None]) -> tuple[Exemption, ...]:
+    def complain(code: str, message: str, path: Path, help: str | None) -> None:
+        say(Fault(code=code, message=message, path=path, help=help, at_key=code == "unknown-key"))
+
+    return read_exemptions(written, end_of, complain)
 
 
 def _part(data: dict[str, Node], key: str, say: Callable[[Fault], None]) -> dict[str, Node] | None:

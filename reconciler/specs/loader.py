@@ -9,6 +9,7 @@ from datetime import datetime
 
 from reconciler.sdk import Catalog
 from reconciler.specs.delivery import DeliveryBlock
+from reconciler.specs.exemptions import Exemption
 from reconciler.specs.manifests import Manifests
 from reconciler.specs.place import Place
 from reconciler.specs.project import Project
@@ -23,7 +24,7 @@ class Loaded:
 
     `desired` holds the resources in which nothing is wrong, composites as their parts; `problems` is in the order of
     the files; `files` counts those that were read. `sources` gives the lines that problems point at. `deliveries` is
-    what the manifests say of the files that their objects leave.
+    what the manifests say of the files that their objects leave, `exemptions` which rules they set aside.
     """
 
     desired: Desired
@@ -32,6 +33,7 @@ class Loaded:
     sources: Sources
     places: Mapping[Address, Place]
     deliveries: Mapping[Address, DeliveryBlock] = field(default_factory=dict)
+    exemptions: Mapping[Address, tuple[Exemption, ...]] = field(default_factory=dict)
 
     def locate(self, address: Address, path: Path = ()) -> Mark | None:
         """
@@ -77,6 +79,7 @@ def load(
         sources=Sources(project.root, problems, manifests.secret_keys()),
         places=manifests.places,
         deliveries=manifests.deliveries,
+        exemptions=manifests.exemptions,
     )
 
 

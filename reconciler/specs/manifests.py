@@ -23,6 +23,7 @@ from reconciler.specs.connections import (
 from reconciler.specs.delivery import DeliveryBlock
 from reconciler.specs.envelope import Opener
 from reconciler.specs.exceptions import entries, remarks
+from reconciler.specs.exemptions import Exemption
 from reconciler.specs.files import find, read_bytes
 from reconciler.specs.kinds import Frozen, ReadyKind
 from reconciler.specs.merge import merged
@@ -45,7 +46,8 @@ class Manifests:
     All manifests of one project and environment.
 
     `places` knows every manifest whose address could be read, `resources` those in which nothing is wrong. `contents`
-    are files, by name, that are to be taken as if they held these bytes.
+    are files, by name, that are to be taken as if they held these bytes. `free` ones may be of a vendor that the
+    project does not use, and may name any secret.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Manifests:
         *,
         now: datetime | None = None,
         contents: Mapping[str, bytes] | None = None,
+        free: bool = False,
     ) -> None:
         self.project = project
         self.catalog = catalog
@@ -64,6 +67,7 @@ class Manifests:
         self.places: dict[Address, Place] = {}
         self.resources: dict[Address, Resource] = {}
         self.deliveries: dict[Address, DeliveryBlock] = {}
+        self.exemptions: dict[Address, tuple[Exemption, ...]] = {}
         self._opener = Opener(catalog)
         self._kinds: dict[str, ReadyKind] = {}
         self._overlays = Overlays()
@@ -75,6 +79,7 @@ class Manifests:
         self._strange_vendors: set[str] = set()
         self._renames: list[Rename] = []
         self._now = now
+        self._free = free
 
     def secret_keys(self) -> frozenset[str]:
         """The keys that hold secrets in the kinds that were met."""
@@ -92,7 +97,11 @@ class Manifests:
             if isinstance(content, Problem):
                 self.problems.append(content)
                 continue
-            self._read_file(read(content, each.name))
+            self.read_text(content, each.name)
+
+    def read_text(self, content: bytes, name: str) -> None:
+        """Read the manifests of one file."""
+        self._read_file(read(content, name))
 
     def connect(self, *, elsewhere: bool) -> None:
         """
@@ -149,7 +158,7 @@ class Manifests:
             return data
         substitute = Substitution(self.project.values)
         result = dict(data)
-        for key in ("lifecycle", "delivery", "spec"):
+        for key in ("lifecycle", "delivery", "policy", "spec"):
             if key in data:
                 result[key] = substitute(data[key], (key,))
         metadata = data.get("metadata")
@@ -202,6 +211,8 @@ class Manifests:
                 self._perhaps.add(address.name)
             return
         self._remark(data, ready, place, address)
+        if envelope.exemptions:
+            self.exemptions[address] = envelope.exemptions
         former = replace(address, name=envelope.renamed_from) if envelope.renamed_from else None
         if envelope.delivery is not None:
             self.deliveries[address] = DeliveryBlock(
@@ -273,7 +284,7 @@ class Manifests:
     # --- checks of one manifest ---
 
     def _check_vendor(self, vendor: str, place: Place) -> None:
-        if vendor in self.project.vendors or vendor in self._strange_vendors:
+        if self._free or vendor in self.project.vendors or vendor in self._strange_vendors:
             return
         self._strange_vendors.add(vendor)
         message = f"`{vendor}` is used here, and the project file says nothing of it"
@@ -303,7 +314,7 @@ class Manifests:
             )
 
     def _check_secrets(self, frozen: Frozen, place: Place, address: Address | None) -> None:
-        for path, secret in frozen.secrets:
+        for path, secret in frozen.secrets if not self._free else ():
             refused = refusal(secret, self.project.secrets, called(path))
             if refused is not None:
                 message, help = refused

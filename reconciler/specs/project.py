@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from reconciler.sdk import Catalog, VendorSettings
 from reconciler.specs.delivery_settings import DeliveryPlaceFile
 from reconciler.specs.merge import merged
-from reconciler.specs.project_file import ENVIRONMENT_KEYS, ProjectFile, StateFile
+from reconciler.specs.project_file import ENVIRONMENT_KEYS, PoliciesFile, ProjectFile, StateFile
 from reconciler.specs.reader import MAX_BYTES, read
 from reconciler.specs.secret_settings import SecretsFile
 from reconciler.specs.translate import findings
@@ -93,6 +93,7 @@ class Project:
     values: Mapping[str, str | bool | int | float] = field(default_factory=dict)
     overlays: tuple[str, ...] = ()
     deliveries: tuple[DeliveryPlaceFile, ...] = ()
+    policies: PoliciesFile | None = None
     parallelism: int = 4
     deadline_minutes: float = 30.0
     reserved: frozenset[str] = frozenset({PROJECT_FILE})
@@ -228,6 +229,7 @@ class _Reader:
             values=file.values,
             overlays=tuple(file.overlays),
             deliveries=tuple(file.deliveries),
+            policies=file.policies,
             parallelism=file.parallelism,
             deadline_minutes=file.deadline,
             reserved=frozenset({PROJECT_FILE}) | self._overlays(),

@@ -63,6 +63,20 @@ class StateFile(_Model):
     ] = 180.0
 
 
+class PolicyLevelFile(_Model):
+    """How much one rule counts in this project."""
+
+    level: Annotated[Literal["off", "warning", "error"], Field(description="`off`, `warning` or `error`")]
+    reason: Annotated[str, Field(min_length=1, description="why it counts differently here, for reviewers")]
+
+
+class PoliciesFile(_Model):
+    """`policies`."""
+
+    paths: Annotated[list[str], Field(description="folders and files with rules")] = ["policies/"]
+    levels: Annotated[dict[str, PolicyLevelFile], Field(description="rules that count differently here, by id")] = {}
+
+
 class EnvironmentFile(_Model):
     """What may be said at the top of the file and again, instead of it, in an environment."""
 
@@ -78,6 +92,7 @@ class EnvironmentFile(_Model):
     deliveries: Annotated[
         list[DeliveryPlaceFile], Field(description="how delivered files are read; the first entry that fits counts")
     ] = []
+    policies: Annotated[PoliciesFile | None, Field(description="the rules that manifests and plans must keep")] = None
     parallelism: Annotated[int, Field(ge=1, le=64, description="requests under way at once")] = 4
     deadline: Annotated[float, Field(gt=0, description="minutes after which a run gives up waiting")] = 30.0
     values: Annotated[dict[str, Scalar], Field(description="what manifests may use as `{var: name}`")] = {}

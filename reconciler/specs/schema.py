@@ -45,6 +45,7 @@ def json_schema(catalog: Catalog) -> Schema:
         "metadata": _metadata(),
         "lifecycle": _lifecycle(list(OnRemoval)),
         "delivery": delivery_schema(_or_variable),
+        "policy": _policy(),
     }
     branches: list[Schema] = []
     versions: list[str] = []
@@ -72,6 +73,7 @@ def json_schema(catalog: Catalog) -> Schema:
             "metadata": {"$ref": "#/$defs/metadata"},
             "lifecycle": {"$ref": "#/$defs/lifecycle"},
             "delivery": {"$ref": "#/$defs/delivery"},
+            "policy": {"$ref": "#/$defs/policy"},
             "spec": {"type": "object", "description": "The object in the vendor's own words"},
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
@@ -199,6 +201,29 @@ def _lifecycle(on_removal: Iterable[OnRemoval]) -> Schema:
             ),
         },
         "additionalProperties": False,
+    }
+
+
+def _policy() -> Schema:
+    return {
+        "description": "Rules that do not count for this manifest",
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "ignore": _or_variable({"type": "string", "description": "The id of the rule"}),
+                "reason": _or_variable({"type": "string", "description": "Why, for reviewers", "minLength": 1}),
+                "until": _or_variable(
+                    {
+                        "type": "string",
+                        "description": "The last day, in UTC, or a time with its zone",
+                        "pattern": _MOMENT,
+                    }
+                ),
+            },
+            "required": ["ignore", "reason"],
+            "additionalProperties": False,
+        },
     }
 
 

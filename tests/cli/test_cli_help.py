@@ -21,6 +21,8 @@ TEXTS = [
     *(["state", name] for name in STATE),
     *(["events", name] for name in EVENTS),
     ["secrets", "check"],
+    ["policies", "list"],
+    ["policies", "test"],
 ]
 PLAIN = {"PATH": os.environ["PATH"], "COLUMNS": "80", "LANG": "C.UTF-8"}
 HEAVY = {

@@ -39,26 +39,30 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"transport", "deliveries", "sdk", "values"},
         {"pydantic", "pydantic_core", "jsonschema", "boto3", "botocore", "duckdb"},
     ),
+    "policy": ({"sdk", "engine", "values"}, {"cel_expr_python"}),
     "reports": ({"engine", "sdk", "values"}, set()),
     "reports.versions": ({"engine", "sdk", "values"}, {"deepdiff"}),
     "reports.html": ({"reports"}, {"jinja2", "markupsafe"}),
     "operations": (
         {
             "specs", "stores", "backend", "secrets", "transport", "providers", "reports", "deliveries",
-            "engine", "sdk", "values", "emulator",
+            "policy", "engine", "sdk", "values", "emulator",
         },
         set(),
     ),
     "__main__": ({"cli"}, set()),
     "cli": (
-        {"operations", "specs", "stores", "backend", "secrets", "reports", "engine", "sdk", "values", "emulator"},
+        {
+            "operations", "specs", "stores", "backend", "secrets", "reports", "policy", "engine", "sdk", "values",
+            "emulator",
+        },
         {"click", "rich"},
     ),
 }  # fmt: skip
 
 CLOUDS = {
     "boto3", "botocore", "google", "obstore", "paramiko", "deepdiff", "networkx", "jinja2", "duckdb", "moto",
-    "jsonschema", "jsonschema_rs", "distributed",
+    "jsonschema", "jsonschema_rs", "distributed", "cel_expr_python",
 }  # fmt: skip
 
 

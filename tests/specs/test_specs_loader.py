@@ -130,7 +130,7 @@ extra: 1
         "specs/a.yaml:12:25 unknown-key `schedule` has no key `strat` | did you mean `start`?",
         ("specs/a.yaml:13:16 wrong-type `description` must be text, not a number | quote it to mean the text"),
         ("specs/a.yaml:14:10 wrong-type `after` must be a list, not text | write it as a list of one: `[…]`"),
-        "specs/a.yaml:15:1 unknown-key the manifest has no key `extra` | further keys: `delivery`",
+        "specs/a.yaml:15:1 unknown-key the manifest has no key `extra` | further keys: `delivery`, `policy`",
     ]
 
 
