@@ -305,9 +305,12 @@ class Case(Project):
         }
         assert [record.how for record in records].count(Ending.INTERRUPTED) <= self.died
         assert all(record.how in {Ending.DONE, Ending.INTERRUPTED} for record in records)
-        # What only found out what became of earlier calls had nothing to do, and so no plan of its own.
-        own = [each for each in records if any(deed.intent and deed.at >= each.command.since for deed in each.deeds)]
-        assert all(record.command.plan for record in own)
+        told: set[str | None] = {None}
+        for record in records:
+            intents = {deed.intent for deed in record.deeds}
+            # What only finds out what became of earlier calls has nothing to do, and so no plan of its own.
+            assert intents <= told or record.command.plan
+            told |= intents
 
     def picture(self) -> dict[str, list[JsonObject]]:
         """What the vendor holds, without what is drawn anew in every run."""
