@@ -16,7 +16,7 @@ from reconciler.cli.settings import Opening, Settings
 
 EPILOG = """\b
 Exit codes: 0 done or nothing to do, 1 failure, 2 changes (only with
---detailed-exitcode), 3 stale plan, 4 partly applied, 5 refused by a safety limit,
+--detailed-exitcode), 3 stale plan, 4 partly applied, 5 refused by a limit or rule,
 6 locked, 7 credentials or permissions, 8 invalid manifests, 64 wrong usage,
 130/143 interrupted with the state consistent.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,15 @@ def test_a_wrong_example_ends_with_one(world: World) -> None:
     world.write(LAKE)
 
     assert "error[policy-example]" in world.command("policies", "test", expect=1).stderr
+
+
+def test_without_the_library_nothing_passes_and_the_help_says_what_to_install(world: World) -> None:
+    world.write(LAKE)
+    script = "import sys; sys.modules['cel_expr_python'] = None; from reconciler.cli import main; main(['validate'])"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=world.folder, env=world.environ, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 8
+    assert "error[policy-unavailable]" in ended.stderr
+    assert "install `reconciler[policy]`" in ended.stderr
