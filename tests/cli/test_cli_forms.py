@@ -87,6 +87,7 @@ def test_the_top_of_the_repository_is_where_ci_put_it_or_where_git_is(
     assert folder_within_repository(tmp_path, {}) == ""
 
 
+@pytest.mark.slow
 def test_a_saved_plan_is_shown_in_every_form_without_a_connection(dangerous: World) -> None:
     dangerous.command("plan", "-o", "plan.json")
     dangerous.vendor.forget_requests()

@@ -51,6 +51,7 @@ def test_a_comment_is_made_once_and_then_says_something_else(stage: ForgeStage, 
     assert stage.by("robot") == [f"{MARK}\ntwo"]
 
 
+@pytest.mark.slow
 def test_a_comment_is_found_on_the_seventh_page(stage: ForgeStage, environ: Environ) -> None:
     before = [stage.say("somebody", f"{each}") for each in range(650)]
     say(environ("token-of-robot"), "one")
@@ -232,6 +233,7 @@ def test_a_pipeline_of_no_merge_request_says_so(stage: ForgeStage, changed: Mapp
 # --- the command ---
 
 
+@pytest.mark.slow
 def test_a_huge_plan_fits_into_the_comment_with_its_marker(stage: ForgeStage) -> None:
     changes = tuple(
         Change(address=Address("didomi", "Destination", f"n{each:05}"), action=Action.DELETE, id=f"id{each}")
@@ -298,6 +300,7 @@ def test_the_command_comments_on_a_saved_plan_without_a_secret(
     assert vendors["RECONCILER_SECRET_CANARY"] == CANARY
 
 
+@pytest.mark.slow
 def test_the_command_says_what_a_file_says_and_keeps_one_comment_for_each_name(
     stage: ForgeStage, world_of: Callable[..., World]
 ) -> None:

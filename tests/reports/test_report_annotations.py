@@ -281,6 +281,7 @@ def test_every_plan_is_sarif_that_code_scanning_takes(plan: Plan) -> None:
     assert all(rules[each["ruleIndex"]] == each["ruleId"] for each in written["runs"][0]["results"])
 
 
+@pytest.mark.slow
 def test_every_deletion_of_a_huge_plan_is_in_the_sarif_once() -> None:
     written = json.loads(render_sarif(of_plan(deletions(10_000), traits=traits), category="example/prod"))
     results = written["runs"][0]["results"]
