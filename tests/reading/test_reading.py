@@ -134,6 +134,10 @@ LOOKING = (
     ("runs",),
     ("runs", "ADDRESS"),
     ("doctor",),
+    ("verify",),
+    ("verify", "--format", "json"),
+    ("history",),
+    ("history", "verify"),
     ("state", "show", "ADDRESS"),
 )
 
