@@ -15,7 +15,7 @@ from reconciler.sdk import Reply, SafeRequest
 from reconciler.transport import Gate, Transport
 
 _PAGE = 100
-"""Comments of one page, the most that both give ("per_page", GitHub REST and GitLab REST, read 2026-11)."""
+"""Comments of one page, the most that both give ("per_page", GitHub REST and GitLab REST; as known, not tried there)."""
 _PAGES = 1_000
 _LONGEST_WAIT = 300.0
 """Seconds to wait in all for a rate limit that is answered with 403."""
@@ -193,7 +193,7 @@ class _Caller:
         Seconds to wait, when a 403 is a rate limit and no lack of permission.
 
         GitHub's primary limit says `x-ratelimit-remaining: 0` and when it ends, the secondary one `retry-after`
-        ("Rate limits for the REST API", read 2026-11). Nothing was done then, whatever the method.
+        ("Rate limits for the REST API"; as known, not tried there). Nothing was done then, whatever the method.
         """
         if reply.status != 403:
             return None
