@@ -15,7 +15,7 @@ from reconciler.sdk import Reply, SafeRequest
 from reconciler.transport import Gate, Transport
 
 _PAGE = 100
-"""Comments of one page, the most that both give ("per_page", GitHub REST and GitLab REST; as known, not tried there)."""
+"""Comments of one page, the most that both give ("per_page", GitHub REST and GitLab REST; not tried there)."""
 _PAGES = 1_000
 _LONGEST_WAIT = 300.0
 """Seconds to wait in all for a rate limit that is answered with 403."""

@@ -8,7 +8,7 @@ from reconciler.reports.annotations import Annotation, Level
 from reconciler.reports.escape import plain, plural
 
 MOST = 10
-"""Of each level GitHub shows so many of one step ("Problem matchers", limitations; as known, not tried), the rest vanish."""
+"""Of each level GitHub shows so many of one step ("Problem matchers", limitations; not tried), the rest vanish."""
 
 _LONGEST = 4_000
 """Characters of one message: GitHub cuts longer ones at a place that it does not document."""

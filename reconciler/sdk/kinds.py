@@ -25,13 +25,13 @@ class Kind:
     """
     One kind.
 
-    `spec` is the pydantic model of the manifest's `spec` (or a discriminated union of models) and carries the
-    field markers. `natural_key` are paths whose equal values make two objects lookalikes. `name_field` is the
-    spec key that is `metadata.name` when left out. `expand` turns a composite into its parts, which share its
-    name; a composite has no handler. `delivers` says that its objects leave files, so that a manifest may have
-    `delivery`, whose `options` may be as in `delivery_options`. `check` finds offline what a model cannot say, `together` what
-    no manifest has wrong by itself: it is given all resources of the kind. `files` finds what is wrong with files of
-    this machine that a manifest names, given the project's folder. `in_parts` says that its handler is a
+    `spec` is the pydantic model of the manifest's `spec` (or a discriminated union of models) and carries the field
+    markers. `natural_key` are paths whose equal values make two objects lookalikes. `name_field` is the spec key
+    that is `metadata.name` when left out. `expand` turns a composite into its parts, which share its name; a
+    composite has no handler. `delivers` says that its objects leave files, so that a manifest may have `delivery`,
+    whose `options` may be as in `delivery_options`. `check` finds offline what a model cannot say, `together` what
+    no manifest has wrong by itself: it is given all resources of the kind. `files` finds what is wrong with files
+    of this machine that a manifest names, given the project's folder. `in_parts` says that its handler is a
     `BatchHandler`. `example` is a whole manifest.
     """
 
