@@ -87,6 +87,7 @@ def test_another_plan_than_the_approved_one_is_refused_before_anything_is_sent(d
     assert didomi.vendor.writes() == ()
 
 
+@pytest.mark.slow
 def test_what_moved_at_the_vendor_since_the_approval_makes_it_void(didomi: World) -> None:
     didomi.write(destinations(1))
     didomi.command("apply", "-y")
@@ -115,6 +116,7 @@ def test_a_limit_is_answered_by_approving_exactly_the_plan_that_exceeds_it(didom
     assert names(didomi) == {"Lake 0", "Lake 1"}
 
 
+@pytest.mark.slow
 def test_an_approval_answers_no_other_problem(didomi: World) -> None:
     didomi.write(destinations(1))
     didomi.command("apply", "-y")
@@ -130,6 +132,7 @@ def test_an_approval_answers_no_other_problem(didomi: World) -> None:
     assert names(didomi) == {"Lake 0", "Lake 1"}
 
 
+@pytest.mark.slow
 def test_a_destruction_is_approved_like_an_apply(didomi: World) -> None:
     didomi.write(destinations(3))
     didomi.command("apply", "-y")

@@ -223,6 +223,7 @@ def test_a_vendor_that_repeats_secrets_of_any_place_is_not_quoted(flock: Flock) 
     assert [each for each in flock.leaks() if " two" not in each and "of AWS" not in each] == []
 
 
+@pytest.mark.slow
 def test_places_that_give_nothing_give_nothing_away(flock: Flock) -> None:
     flock.places.vault.sealed = True
     flock.places.google.token = "ya29.canary-another-token"

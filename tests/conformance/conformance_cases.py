@@ -196,14 +196,13 @@ def scenario(
     *verbs: str,
     ending: Ending = Ending.DONE,
     everywhere: bool = False,
-    always: bool = False,
     only: Callable[[Case], bool] = lambda _: True,
 ) -> Callable[[Scenario], Scenario]:
     """
     Run the test for the cases in which the last of `verbs` ends so, and those before it are done.
 
     `everywhere` means in every position, else in those that may matter; `only` looks at the case's sample and kind.
-    What is not `always` runs in the slow suite for all but the default positions: there are thousands of them.
+    All but the default positions run in the slow suite: there are thousands of them.
     """
 
     def fits(case: Case) -> bool:
@@ -219,7 +218,7 @@ def scenario(
 
     def decorate(test: Scenario) -> Scenario:
         cases = [
-            pytest.param(case, id=str(case), marks=[] if always or case.switch is None else pytest.mark.slow)
+            pytest.param(case, id=str(case), marks=[] if case.switch is None else pytest.mark.slow)
             for case in all_cases()
             if fits(case)
         ]

@@ -96,7 +96,7 @@ def test_the_suite_finds_as_much_as_it_should() -> None:
 # --- from nothing to nothing ---
 
 
-@scenario("create", everywhere=True, always=True)
+@scenario("create", everywhere=True)
 def test_a_whole_life_leaves_nothing_to_do_and_no_trace(case: Case, world_of: WorldOf) -> None:
     play = Play(case, world_of(case.sample.vendor))
     for verb in _life(case):
@@ -467,7 +467,7 @@ def test_a_cut_connection_before_the_write_is_made_good(case: Case, world_of: Wo
     assert play.books_balance()
 
 
-@scenario("create", everywhere=True, always=True)
+@scenario("create", everywhere=True)
 def test_a_cut_connection_after_the_write_makes_no_second_object(case: Case, world_of: WorldOf) -> None:
     play = Play(case, world_of(case.sample.vendor))
     play.vendor.cut_after_write(f"POST {case.sample.route}")

@@ -69,6 +69,7 @@ def test_ten_times_the_records_take_the_same_memory() -> None:
     assert traced(20_000, contract) < traced(2_000, contract) + _MIB
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # two cores may be shared by many
 def test_two_hundred_thousand_records_take_a_few_megabytes_more_than_none() -> None:
     _, _, least = in_a_process(1, 0)

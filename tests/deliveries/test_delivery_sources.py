@@ -52,6 +52,7 @@ def test_a_prefix_need_not_end_at_a_slash(stand: Stand) -> None:
     assert none == []
 
 
+@pytest.mark.slow
 def test_a_list_goes_on_over_many_pages(stand: Stand) -> None:
     keys = [f"users/part-{number:05}.json" for number in range(1234)]
     for key in keys:

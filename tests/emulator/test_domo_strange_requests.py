@@ -106,6 +106,7 @@ def emulator() -> Emulator:
     return create(clock=Clock.frozen())
 
 
+@pytest.mark.slow
 @settings(max_examples=900, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(["GET", "POST", "POST", "POST", "PUT", "DELETE"]),

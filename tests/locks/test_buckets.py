@@ -101,6 +101,7 @@ def test_the_second_apply_exits_6_and_says_who_holds_the_lock_since_when_and_in_
     finishes(project, 1)
 
 
+@pytest.mark.slow
 def test_a_second_apply_with_a_lock_timeout_waits_and_says_for_whom(project: Project) -> None:
     longer_lease(project)
     held = Held(project.vendor, LAKE, after_write=True)
@@ -146,6 +147,7 @@ def test_a_stopped_holder_that_wakes_after_the_takeover_sends_nothing_more(proje
     finishes(project, 2)
 
 
+@pytest.mark.slow
 def test_a_stopped_holder_that_wakes_while_another_works_sends_nothing_more(project: Project) -> None:
     project.begin([lake(), POND])
     held = Held(project.vendor, LAKE, after_write=True)
@@ -167,6 +169,7 @@ def test_a_stopped_holder_that_wakes_while_another_works_sends_nothing_more(proj
     finishes(project, 2)
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_dead_command_is_cleared_by_its_id_alone(project: Project) -> None:
     dead = killed_while_it_writes(project)
     refused = project.run("state", "unlock", "f" * 32, expect=1)
@@ -182,6 +185,7 @@ def test_the_lock_of_a_dead_command_is_cleared_by_its_id_alone(project: Project)
     finishes(project, 1)
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_living_command_cannot_be_cleared(project: Project) -> None:
     longer_lease(project)
     held = Held(project.vendor, LAKE, after_write=True)

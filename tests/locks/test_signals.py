@@ -124,6 +124,7 @@ def test_a_signal_during_plan_leaves_at_once_and_nothing_was_written(project: Pr
     assert project.vendor.writes() == ()
 
 
+@pytest.mark.slow
 @SIGNALS
 def test_a_signal_while_a_lost_object_is_looked_for_leaves_its_intent_open(
     project: Project, number: signal.Signals
@@ -146,6 +147,7 @@ def test_a_signal_while_a_lost_object_is_looked_for_leaves_its_intent_open(
     finishes(project)
 
 
+@pytest.mark.slow
 @SIGNALS
 def test_a_signal_while_lists_cannot_be_believed_yet_writes_nothing(project: Project, number: signal.Signals) -> None:
     held = Held(project.vendor, LAKE)

@@ -36,7 +36,9 @@ def test_there_is_one_world_for_each_destination() -> None:
     assert {destination for each in shown.values() for destination in each} == set(DESTINATIONS)
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[] if each == "adobe-sftp" else pytest.mark.slow) for each in FOLDERS]
+)
 def test_an_example_is_valid_applied_once_and_removed(name: str, tmp_path: Path) -> None:
     source = ROOT / "examples" / name
     shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns(".reconciler"))

@@ -164,8 +164,8 @@ def _undeclared(vendor: str, entries: tuple[Entry, ...], prefix: str) -> list[st
     [
         ("didomi", "ExportConfig", ("configs", {"name": "Somebody was here"})),
         ("adobe", "Dataflow", ("flows", {"name": "Somebody was here"})),
-        ("harbor", "Route", ("routes", {"enabled": False})),
-        ("quarry", "Extract", ("extracts", {"status": "failed"})),
+        pytest.param("harbor", "Route", ("routes", {"enabled": False}), marks=pytest.mark.slow),
+        pytest.param("quarry", "Extract", ("extracts", {"status": "failed"}), marks=pytest.mark.slow),
     ],
 )
 def test_a_looking_command_sends_only_what_is_declared_safe_and_changes_nothing(
