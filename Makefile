@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+SLOW   ?= tests
 
 .PHONY: help demo test test-all test-slow coverage lint types floors benchmarks reliability clean
 
@@ -22,7 +23,7 @@ test: $(VENV)/.installed  ## The tests, in a few minutes
 	$(BIN)/python -m pytest -n auto -m 'not slow'
 
 test-slow: $(VENV)/.installed  ## Only what `test` leaves out: a kill at every call, the slow pages of the docs
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto -m slow $(SLOW)
 
 coverage: $(VENV)/.installed  ## Every line and branch of values, engine and sdk
 	$(BIN)/python -m pytest -n auto tests/engine tests/values tests/sdk \
