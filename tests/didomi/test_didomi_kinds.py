@@ -458,6 +458,25 @@ def test_deleting_survives_a_lost_answer() -> None:
         assert it.emulator.objects("destinations") == []
 
 
+@pytest.mark.parametrize(("status", "body"), [(200, {}), (202, {}), (200, {"id": "another"})])
+def test_an_answer_without_the_deleted_object_is_not_believed(status: int, body: object) -> None:
+    with stage() as it:
+        lake = it.create("Destination", S3)
+        it.emulator.world.faults.answer(f"DELETE /exports/destinations/{lake.id}", status, body=body)
+        with pytest.raises(Uncertain, match=r"without the deleted object .* is still there"):
+            it.handler("Destination").delete(lake.id)
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_an_answer_without_the_deleted_object_does_when_it_is_gone(status: int) -> None:
+    with stage() as it:
+        lake = it.create("Destination", S3)
+        it.emulator.world.faults.answer(f"DELETE /exports/destinations/{lake.id}", status, body={}, after_write=True)
+        it.handler("Destination").delete(lake.id)
+
+        assert it.emulator.objects("destinations") == []
+
+
 @pytest.mark.parametrize("status", ["404", "405"])
 def test_deleting_without_a_route_is_refused_and_not_taken_for_gone(status: str) -> None:
     with stage({"delete": status}) as it:

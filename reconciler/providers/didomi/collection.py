@@ -125,11 +125,11 @@ class Collection(Handler):
         """
         DELETE. A 404 is believed when the object is not listed either: the route itself may not exist.
 
-        Raises `Refused` when Didomi's API cannot delete it.
+        Raises `Refused` when Didomi's API cannot delete it, and `Uncertain` when its answer does not say that it has.
         """
         path = f"{self.route}/{segment(id)}"
         try:
-            self._client.change("DELETE", path, query=self._query)
+            reply = self._client.change("DELETE", path, query=self._query)
         except Refused as error:
             if error.status not in (404, 405):
                 raise
@@ -140,6 +140,14 @@ class Collection(Handler):
                 status=error.status,
                 request=error.request,
             ) from None
+        # Answered with the deleted object (CRUD pattern of sibling resources; documented), or with 204 for events.
+        said = reply.status == 204 or (object_of(reply) or {}).get("id") == id
+        if not said and self._somehow(id) is not None:
+            raise Uncertain(
+                f"`DELETE {path}` was answered without the deleted object ({reply.status}), and `{id}` is still there",
+                status=reply.status,
+                request=f"DELETE {path}",
+            )
 
     def keys(self, order: Order) -> set[str]:
         """The API's top-level keys that hold the differences."""
