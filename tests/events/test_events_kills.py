@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -138,26 +137,3 @@ def test_a_signal_after_a_reject_is_an_interruption_and_no_refusal(project: Proj
     assert "interrupted while it was under way" in ended.stdout + ended.stderr
     is_whole(project.vendor, [each for number, each in enumerate(found) if number != 7])
     assert [each["line"] for each in rejects(project.folder)] == [8]
-
-
-# --- in numbers ---
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_two_hundred_thousand_events_survive_failures_and_a_kill(project: Project) -> None:
-    found = events(200_000, users=30_000)
-    project.begin(importing(write(project.folder, found), sampleCheck=100))
-    faults = project.vendor.faults
-    for nth in (40, 300, 900, 1500):
-        faults.answer(POST, 503, nth=nth)
-        faults.cut_after_write(POST, nth=nth + 20)
-        faults.expire_tokens(POST, nth=nth + 40)
-    running = project.start("apply", "-y")
-    faults.call(POST, lambda: os.kill(running.pid, signal.SIGKILL), after_write=True, nth=700)
-    running.end(expect=-signal.SIGKILL, within=300)
-    project.start("apply", "-y").end(expect=0, within=400)
-
-    is_whole(project.vendor, found)
-    assert len(project.vendor.requests("POST", "/consents/events")) < 2_200
-    project.run("plan", "--detailed-exitcode")

@@ -122,4 +122,12 @@ ROWS = (
             Part(name="signals", paths=("locks/test_signals.py",)),
         ),
     ),
+    Row(
+        number="R14",
+        sentence="Consent events imported by the hundred thousand through faults, timeouts and kills: "
+        "each valid one is there once, in its user's order",
+        parts=(
+            Part(name="every failure, every double", paths=("reliability/imports_in_numbers.py",), is_sampled=False),
+        ),
+    ),
 )
