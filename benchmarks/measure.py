@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
@@ -17,6 +16,16 @@ LINEAR = 1.5
 How much more than in proportion the larger size may cost: a larger heap outgrows the processor's caches, and since
 start-up is taken off, an unlucky tenth of a second weighs twice. What grew with the square would stand at 10.
 """
+_TOLD = 9
+_BETWEEN = f"""
+import os, sys, time
+began = time.perf_counter()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_CLOSE, {_TOLD})])
+_, status, used = os.wait4(pid, 0)
+wall = time.perf_counter() - began
+os.write({_TOLD}, f"{{status}} {{wall}} {{used.ru_utime + used.ru_stime}} {{used.ru_maxrss}}".encode())
+"""
+"""Starts the words that follow and writes down what they cost."""
 
 
 class Broken(Exception):
@@ -47,22 +56,26 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[Usage, st
     What `python ARGUMENTS` cost and printed. Raises `Broken` when it fails.
 
     The kernel counts the memory of whoever starts a process as the process's own until it becomes another program, so
-    the caller must be small.
+    a small process stands between.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
-        streams = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1), (os.POSIX_SPAWN_DUP2, said.fileno(), 2)]
-        began = time.perf_counter()
-        pid = os.posix_spawn(PYTHON, [PYTHON, *arguments], environ, file_actions=streams)
-        _, status, used = os.wait4(pid, 0)
-        wall = time.perf_counter() - began
-        out.seek(0)
-        said.seek(0)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as told:
+        words = [PYTHON, "-I", "-S", "-c", _BETWEEN, PYTHON, *arguments]
+        streams = [
+            (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
+            (os.POSIX_SPAWN_DUP2, said.fileno(), 2),
+            (os.POSIX_SPAWN_DUP2, told.fileno(), _TOLD),
+        ]
+        pid = os.posix_spawn(PYTHON, words, environ, file_actions=streams)
+        os.waitpid(pid, 0)
+        for file in (out, said, told):
+            file.seek(0)
         text, errors = out.read().decode(), said.read().decode()
-    code = os.waitstatus_to_exitcode(status)
+        status, wall, cpu, peak = map(float, told.read().split())
+    code = os.waitstatus_to_exitcode(int(status))
     if code != 0:
         raise Broken(f"`python {' '.join(arguments)}` ended with {code}\n{text[-2000:]}{errors[-2000:]}")
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Usage(wall=wall, cpu=used.ru_utime + used.ru_stime, peak_mb=used.ru_maxrss / unit), text
+    return Usage(wall=wall, cpu=cpu, peak_mb=peak / unit), text
 
 
 def best(usages: Iterable[Usage]) -> Usage:

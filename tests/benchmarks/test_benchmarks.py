@@ -99,6 +99,14 @@ def test_memory_is_that_of_the_process() -> None:
     assert large.cpu > 0
 
 
+def test_memory_of_whoever_asks_is_not_counted() -> None:
+    held = bytearray(b"x" * 200_000_000)
+    small, _ = measure.run(("-c", "pass"), os.environ)
+
+    assert len(held) > 100 * 2**20
+    assert small.peak_mb < 60
+
+
 # --- what it is held to ---
 
 
