@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from reconciler.deliveries.access import Place as Where
@@ -21,7 +22,7 @@ from reconciler.deliveries.quick import quick
 from reconciler.deliveries.rules import Breach
 from reconciler.deliveries.schemas import ABSENT, Compiled, compiled, unknown_keys
 from reconciler.deliveries.source import Source, SourceError
-from reconciler.deliveries.unique import Repeated, fingerprint, sent
+from reconciler.deliveries.unique import Entries, Outgoing, Repeated, fingerprint
 
 _MILD = {"byte-order-mark": Level.WARNING, "blank-line": Level.WARNING}
 _SHOWN = 80
@@ -39,18 +40,19 @@ class Item:
 _here = threading.local()
 
 
-def check_object(item: Item, contract: Contract) -> Checked:
+def check_object(item: Item, contract: Contract, *, spill: Path | None = None) -> Checked:
     """
     Read one object to its end and say what is wrong with it; nothing about the object or its place is an exception.
 
-    What the place says (not there, not allowed, unreachable) is a finding too. Raises `BadSchema` for a contract that
-    cannot be used, and `LibraryMissing` where the program lacks a part.
+    What the place says (not there, not allowed, unreachable) is a finding too. `spill` is a folder for what must be
+    unique over all objects, seen by whoever gets the result; without one the result holds it all. Raises `BadSchema`
+    for a contract that cannot be used, and `LibraryMissing` where the program lacks a part.
     """
     name = f"{str(item.place.location).rstrip('/')}/{item.key}"
     try:
         source = _opened(item.place)
         name = source.where(item.key)
-        return check_pieces(source.stream(item.key), name, contract, item.records)
+        return check_pieces(source.stream(item.key), name, contract, item.records, spill=spill)
     except SourceError as error:
         if error.code == "library-missing":
             raise
@@ -64,9 +66,11 @@ def close_sources() -> None:
     _here.sources = {}
 
 
-def check_pieces(pieces: Iterator[bytes], name: str, contract: Contract, records: int | None = None) -> Checked:
+def check_pieces(
+    pieces: Iterator[bytes], name: str, contract: Contract, records: int | None = None, *, spill: Path | None = None
+) -> Checked:
     """The same for bytes that are at hand; a `SourceError` of theirs is a finding, as far as they were read."""
-    return _Check(name, contract).run(pieces, records)
+    return _Check(name, contract, spill).run(pieces, records)
 
 
 def described(value: Any, *, show: bool) -> str:  # noqa: ANN401 - JSON
@@ -96,9 +100,10 @@ def described(value: Any, *, show: bool) -> str:  # noqa: ANN401 - JSON
 class _Check:
     """The state of one run: the contract in a form that is fast to apply, and what was found so far."""
 
-    def __init__(self, name: str, contract: Contract) -> None:
+    def __init__(self, name: str, contract: Contract, spill: Path | None) -> None:
         self._name = name
         self._contract = contract
+        self._spill = spill
         self._tally = Tally(contract.examples)
         self._schema: Compiled | None = compiled(contract.schema) if contract.schema is not None else None
         self._unknown = _unknown(contract.schema) if contract.schema is not None and contract.unknown_keys else None
@@ -113,7 +118,7 @@ class _Check:
         records = 0
         packing: str | None = None
         size = unpacked = 0
-        sets = [Repeated() if each.over == "object" else bytearray() for each in contract.unique]
+        sets = [Repeated() if each.over == "object" else Outgoing(self._spill) for each in contract.unique]
         try:
             stream = Unpacked(pieces, contract.limits)
             packing = stream.packing
@@ -206,13 +211,13 @@ class _Check:
         for flaw in column_flaws(self._contract, columns.names, columns.types):
             self._flaw(flaw)
 
-    def _record(self, record: Record, sets: list[Repeated | bytearray]) -> None:
+    def _record(self, record: Record, sets: list[Repeated | Outgoing]) -> None:
         try:
             self._judged(record, sets)
         except RecursionError:
             self._flaw(Flaw("too-deep", record.line, "the record is nested too deeply to be checked"))
 
-    def _judged(self, record: Record, sets: list[Repeated | bytearray]) -> None:
+    def _judged(self, record: Record, sets: list[Repeated | Outgoing]) -> None:
         line, value = record
         contract = self._contract
         if self._schema is not None and not self._schema.is_valid(value):
@@ -242,13 +247,13 @@ class _Check:
                 if isinstance(found, Repeated):
                     found.add(print_, 0, line)
                 else:
-                    found.extend(sent(print_, line))
+                    found.add(print_, line)
 
-    def _repeats(self, sets: list[Repeated | bytearray]) -> dict[str, bytes]:
-        prints: dict[str, bytes] = {}
+    def _repeats(self, sets: list[Repeated | Outgoing]) -> dict[str, Entries]:
+        prints: dict[str, Entries] = {}
         for (unique, _), found in zip(self._steps, sets, strict=True):
-            if isinstance(found, bytearray):
-                prints[unique.name] = bytes(found)
+            if isinstance(found, Outgoing):
+                prints[unique.name] = found.entries
                 continue
             with found:
                 total, examples = found.found(self._contract.examples)

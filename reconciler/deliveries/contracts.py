@@ -34,7 +34,7 @@ class Unique:
     No two records have the same value at `path`; null counts never. `over` one object, or all objects of a check.
 
     Values are compared by fingerprints of 128 bits. Over a delivery, every value costs 24 bytes on its way from the
-    worker.
+    worker: on disk, or, from a worker on another machine, in memory.
     """
 
     name: str

@@ -6,6 +6,8 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from reconciler.deliveries.unique import Entries
+
 
 class Level(enum.Enum):
     """How bad a finding is; only errors make a delivery invalid."""
@@ -60,7 +62,7 @@ class Checked:
     readable: bool = True
     counts: tuple[Count, ...] = ()
     findings: tuple[Finding, ...] = ()
-    fingerprints: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    fingerprints: Mapping[str, Entries] = field(default_factory=dict, repr=False)
 
     @property
     def valid(self) -> bool:

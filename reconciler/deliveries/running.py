@@ -6,9 +6,11 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,7 +19,7 @@ from reconciler.deliveries.checking import Item, check_object, close_sources
 from reconciler.deliveries.contracts import Contract, Unique
 from reconciler.deliveries.findings import Checked, Finding, Level, Summary, Tally, merged
 from reconciler.deliveries.source import SourceError, Unreachable, library_missing
-from reconciler.deliveries.unique import Repeated, received
+from reconciler.deliveries.unique import Repeated
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -69,21 +71,27 @@ def check_objects(
     asked = chain(list(islice(checked, 1)), checked)  # the first before anybody is connected to
     names: list[str] = []
     spread = [each for each in contract.unique if each.over == "delivery"]
-    sets = {each.name: Repeated() for each in spread}
+    with ExitStack() as stack:
+        if not keep:
+            stack.callback(close_sources)
+        sets = {each.name: stack.enter_context(Repeated()) for each in spread}
+        spill = None
+        if spread and scheduler is None:  # the workers of a scheduler need not see this machine's disk
+            spill = Path(stack.enter_context(TemporaryDirectory(prefix="reconciler-unique-")))
+        check = partial(check_object, contract=contract, spill=spill)
 
-    def taken() -> Iterator[Checked]:
-        for number, result in enumerate(
-            run(partial(check_object, contract=contract), asked, jobs=jobs, scheduler=scheduler)
-        ):
-            names.append(result.object)
-            for name, entries in result.fingerprints.items():
-                for print_, line in received(entries):
-                    sets[name].add(print_, number, line)
-            if done is not None:
-                done(result)
-            yield result
+        def taken() -> Iterator[Checked]:
+            for number, result in enumerate(run(check, asked, jobs=jobs, scheduler=scheduler)):
+                names.append(result.object)
+                for name, entries in result.fingerprints.items():
+                    for print_, line in entries:
+                        sets[name].add(print_, number, line)
+                    if entries.file is not None:
+                        entries.file.unlink()
+                if done is not None:
+                    done(result)
+                yield result
 
-    try:
         summary = merged(taken(), contract.examples)
         tally = Tally(contract.examples)
         for count in summary.counts:
@@ -95,11 +103,6 @@ def check_objects(
             if total and level is not None:
                 tally.count(unique.name, level, total)
                 tally.keep(_repeat(unique, level, names, *each) for each in examples)
-    finally:
-        for each in sets.values():
-            each.__exit__(None, None, None)
-        if not keep:
-            close_sources()
     return Summary(objects=summary.objects, counts=tally.counts, findings=tally.findings)
 
 

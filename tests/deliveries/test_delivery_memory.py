@@ -16,7 +16,16 @@ import duckdb
 import pytest
 from didomi_exports import good_records, line, spoiled
 
-from reconciler.deliveries import Contract, check_pieces
+from reconciler.deliveries import (
+    Contract,
+    Item,
+    Place,
+    Unique,
+    check_object,
+    check_objects,
+    check_pieces,
+    parse_location,
+)
 from reconciler.providers.didomi.contract import export_contract
 
 _MIB = 1024 * 1024
@@ -67,6 +76,22 @@ def test_ten_times_the_records_take_the_same_memory() -> None:
     traced(100, contract)  # what is made once
 
     assert traced(20_000, contract) < traced(2_000, contract) + _MIB
+
+
+def test_what_must_be_unique_over_a_delivery_waits_on_disk(tmp_path: Path) -> None:
+    contract = Contract(name="c", unique=(Unique(name="once", path="id", over="delivery"),))
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"".join(b'{"id": %d}\n' % number for number in range(60_000)))
+    place = Place(location=parse_location(f"file://{tmp_path}"))
+    spill = tmp_path / "spill"
+    spill.mkdir()
+
+    one = check_object(Item(place=place, key="a"), contract, spill=spill)
+    both = check_objects([Item(place=place, key="a"), Item(place=place, key="b")], contract)
+
+    assert len(one.fingerprints["once"].held) < 200_000
+    assert sorted(line for _, line in one.fingerprints["once"]) == list(range(1, 60_001))
+    assert [(each.rule, each.total) for each in both.counts] == [("once", 60_000)]
 
 
 @pytest.mark.slow

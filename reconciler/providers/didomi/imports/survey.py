@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
+from bisect import insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
-from tempfile import TemporaryFile
-from typing import IO, Self
+from types import TracebackType
+from typing import Self
 
-from reconciler.deliveries.unique import Repeated, fingerprint
+from reconciler.deliveries.unique import Repeated, Spilled, fingerprint
 from reconciler.providers.didomi.imports.events import instant, purposes_of, users_of
 from reconciler.providers.didomi.imports.files import Input, Measured
 from reconciler.providers.didomi.imports.parts import Position, Reading
@@ -23,8 +22,6 @@ _START = Position(0, 0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ENTRY = Struct(">16sIQq")
-_SHARES = 64
-_HELD = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,55 +105,33 @@ class _Timeline:
     """How many users there are, and which events are older than an earlier line about the same user."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._files: dict[int, IO[bytes]] = {}
-        self._held = [bytearray() for _ in range(_SHARES)]
+        self._entries = Spilled(_ENTRY.size)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entries.__exit__(kind, error, trace)
 
     def add(self, user: str, at: Position, moment: datetime) -> None:
         print_ = fingerprint(user)
         assert print_ is not None
-        share = print_[0] % _SHARES
-        held = self._held[share]
-        held += _ENTRY.pack(print_, at.file, at.line, (moment - _EPOCH) // _MICROSECOND)
-        if len(held) >= _HELD:
-            if share not in self._files:
-                file = TemporaryFile(prefix="reconciler-users-")  # noqa: SIM115 - the stack closes it
-                self._files[share] = self._stack.enter_context(file)
-            self._files[share].write(held)
-            held.clear()
+        self._entries.add(_ENTRY.pack(print_, at.file, at.line, (moment - _EPOCH) // _MICROSECOND))
 
     def found(self) -> tuple[int, int, tuple[Position, ...]]:
         users = unordered = 0
         kept: list[Position] = []
-        for share in range(_SHARES):
-            late = list(self._late(share))
-            users += sum(each is None for each in late)
-            places = [each for each in late if each is not None]
-            unordered += len(places)
-            kept = heapq.nsmallest(EXAMPLES, [*kept, *places])
-        return users, unordered, tuple(kept)
-
-    def _late(self, share: int) -> Iterator[Position | None]:
-        """`None` for every user, and the place of every event that comes too late."""
-        before: tuple[bytes, int] | None = None
-        for print_, file, line, moment in sorted(_ENTRY.iter_unpack(self._all(share))):
-            if before is None or before[0] != print_:
-                yield None
-                before = (print_, moment)
-            elif moment < before[1]:
-                yield Position(file, line)
+        user, latest = b"", 0
+        for print_, file, line, moment in map(_ENTRY.unpack, self._entries.in_order()):
+            if print_ != user:
+                users += 1
+                user, latest = print_, moment
+            elif moment < latest:
+                unordered += 1
+                insort(kept, Position(file, line))
+                del kept[EXAMPLES:]
             else:
-                before = (print_, moment)
-
-    def _all(self, share: int) -> bytes:
-        if share not in self._files:
-            return bytes(self._held[share])
-        file = self._files[share]
-        file.seek(0)
-        return file.read() + bytes(self._held[share])
+                latest = moment
+        return users, unordered, tuple(kept)
