@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_vendor_holds_every_valid_event_once_and_in_order(
     for part, after_write in ((0.35, True), (0.3, False)):
         running = project.start("apply", "-y")
         at = int(batches * part)
-        faults.call(POST, lambda pid=running.pid: os.kill(pid, signal.SIGKILL), after_write=after_write, nth=at)
+        faults.call(POST, partial(os.kill, running.pid, signal.SIGKILL), after_write=after_write, nth=at)
         running.end(expect=-signal.SIGKILL, within=500)
     project.start("apply", "-y").end(expect=None, within=700)
 
