@@ -65,7 +65,7 @@ class Example:
 def example(name: str, folder: Path, *, organization: str = "example-org", url: str | None = None) -> Iterator[Example]:
     """A copy of the example `name`; `name` "." is the project at the top of the repository."""
     source = ROOT / name
-    for part in ("reconciler.yaml", "specs", "overlays"):
+    for part in ("reconciler.yaml", "specs", "overlays", "schemas"):
         if (source / part).is_dir():
             shutil.copytree(source / part, folder / part)
         elif (source / part).is_file():
