@@ -32,10 +32,26 @@ def print_plan(
     traits: Callable[[str], Traits],
     verbose: bool,
     root: Path | None,
+) -> None:
+    """Print the plan."""
+    colour, width = session.settings.coloured(), session.settings.width
+    click.echo(plan_in(session, plan, form, traits=traits, verbose=verbose, root=root, colour=colour, width=width))
+
+
+def plan_in(
+    session: Session,
+    plan: Plan,
+    form: str,
+    *,
+    traits: Callable[[str], Traits],
+    verbose: bool,
+    root: Path | None,
     locate: Locate | None = None,
     warnings: Sequence[Problem] = (),
-) -> None:
-    """Print the plan; `warnings` of the manifests are told on their lines by the forms that speak of lines."""
+    colour: bool = False,
+    width: int = 80,
+) -> str:
+    """The plan in one form; `warnings` of the manifests are told on their lines by the forms that speak of lines."""
     if form in {"github", "sarif"}:
         from reconciler.reports.annotations import of_plan, of_problems
         from reconciler.reports.counts import summary
@@ -44,33 +60,30 @@ def print_plan(
         where = f"{plan.project}/{plan.environment}"
         digest = f"\ndigest {plan.digest}" if plan.digest is not None else ""
         line = f"{summary(plan).line}{digest}"
-        print_annotations(session, found, form, root=root, title=f"Plan for {where}", summary=line, category=where)
-        return
+        title = f"Plan for {where}"
+        return annotations_in(session, found, form, root=root, title=title, summary=line, category=where)
     if form == "json":
         from reconciler.reports.plan_json import plan_json
 
-        text = plan_json(plan, traits=traits)
-    elif form == "markdown":
+        return plan_json(plan, traits=traits)
+    if form == "markdown":
         from reconciler.reports.plan_markdown import render_plan_markdown
 
-        text = render_plan_markdown(plan, traits=traits)
-    elif form == "junit":
+        return render_plan_markdown(plan, traits=traits)
+    if form == "junit":
         from reconciler.reports.plan_junit import plan_junit
 
-        text = plan_junit(plan, traits=traits)
-    elif form == "html":
+        return plan_junit(plan, traits=traits)
+    if form == "html":
         from reconciler.reports.plan_html import render_plan_html
 
-        text = render_plan_html(plan, traits=traits)
-    else:
-        from reconciler.reports.plan_text import render_plan
+        return render_plan_html(plan, traits=traits)
+    from reconciler.reports.plan_text import render_plan
 
-        colour, width = session.settings.coloured(), session.settings.width
-        text = render_plan(plan, colour=colour, width=width, verbose=verbose, traits=traits)
-    click.echo(text)
+    return render_plan(plan, colour=colour, width=width, verbose=verbose, traits=traits)
 
 
-def print_annotations(
+def annotations_in(
     session: Session,
     annotations: Sequence[Annotation],
     form: str,
@@ -79,8 +92,8 @@ def print_annotations(
     title: str,
     summary: str,
     category: str,
-) -> None:
-    """Print what is to be told on lines, with files named from the top of the repository."""
+) -> str:
+    """What is to be told on lines, with files named from the top of the repository."""
     from reconciler.operations.repository import folder_within_repository
     from reconciler.reports.annotations import within
     from reconciler.reports.github import render_github
@@ -89,7 +102,6 @@ def print_annotations(
     folder = folder_within_repository(root, session.settings.environ) if root is not None else ""
     placed = within(annotations, folder)
     if form == "github":
-        click.echo(session.redact(render_github(placed, title=title, summary=summary)))
-    else:
-        project_file = f"{folder}/reconciler.yaml" if folder else "reconciler.yaml"
-        click.echo(session.redact(render_sarif(placed, category=category, project_file=project_file)))
+        return session.redact(render_github(placed, title=title, summary=summary))
+    project_file = f"{folder}/reconciler.yaml" if folder else "reconciler.yaml"
+    return session.redact(render_sarif(placed, category=category, project_file=project_file))

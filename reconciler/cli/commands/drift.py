@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exits import Exit
-from reconciler.cli.printing import DRIFT_FORMS, print_annotations
+from reconciler.cli.printing import DRIFT_FORMS, annotations_in
 from reconciler.cli.progress import progress
+from reconciler.cli.reports import Report, report, write_reports
 from reconciler.cli.selection import ADDRESS
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
 @click.option("--adopt", is_flag=True, help="Write what moved into the manifests: of ADDRESS, or all of it.")
 @click.option("--dry-run", is_flag=True, help="With --adopt: show the change and write nothing.")
 @click.option("--format", "form", type=click.Choice(DRIFT_FORMS), default="text", show_default=True)
+@report(DRIFT_FORMS)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something moved.")
 @running
 def command(
     session: Session,
     addresses: tuple[Address, ...],
     form: str,
+    reports: tuple[Report, ...],
     *,
     adopt: bool,
     dry_run: bool,
@@ -41,8 +44,8 @@ def command(
 
     Compares with what was applied, not with the manifests: those only tell whose move a difference is.
     """
-    if adopt and (form != "text" or detailed_exitcode):
-        raise Misused("`--adopt` prints a diff; leave out `--format` and `--detailed-exitcode`")
+    if adopt and (form != "text" or reports or detailed_exitcode):
+        raise Misused("`--adopt` prints a diff; leave out `--format`, `--report` and `--detailed-exitcode`")
     if not adopt and (addresses or dry_run):
         raise Misused("addresses and `--dry-run` belong to `--adopt`")
     if adopt:
@@ -52,7 +55,19 @@ def command(
     with progress(session.settings) as speaking:
         workspace = session.open(speaking)
         found = find_drift(workspace)
-    return _show(session, workspace, found, form, detailed_exitcode=detailed_exitcode)
+    if session.tells("drift"):
+        from reconciler.operations.happenings import of_drift
+
+        session.happened = of_drift(found.drifted)
+    settings = session.settings
+    click.echo(_rendered(session, workspace, found, form, colour=settings.coloured(), width=settings.width))
+    write_reports(reports, lambda each: _rendered(session, workspace, found, each))
+    if found.manifests:
+        session.say_problems(found.manifests)
+        click.echo("the manifests have problems, so nothing is said of what they changed", err=True)
+    if found.drifted.problems:
+        return Exit.FAILED
+    return Exit.CHANGES if detailed_exitcode and found.drifted.moved else Exit.DONE
 
 
 def _adopt(session: Session, addresses: tuple[Address, ...], *, dry_run: bool) -> int:
@@ -73,24 +88,26 @@ def _adopt(session: Session, addresses: tuple[Address, ...], *, dry_run: bool) -
     return Exit.FAILED if adopted.problems else Exit.DONE
 
 
-def _show(session: Session, workspace: Workspace, found: Found, form: str, *, detailed_exitcode: bool) -> int:
+def _rendered(
+    session: Session, workspace: Workspace, found: Found, form: str, *, colour: bool = False, width: int = 80
+) -> str:
     from reconciler.reports.drift_text import drift_json, render_drift
     from reconciler.reports.names import Names
 
-    traits, settings = workspace.catalog.traits, session.settings
+    traits = workspace.catalog.traits
     names = Names.of_records(found.state.records.values())
     if form == "json":
-        click.echo(drift_json(found.drifted, traits=traits, names=names))
-    elif form == "markdown":
+        return drift_json(found.drifted, traits=traits, names=names)
+    if form == "markdown":
         from reconciler.reports.drift_markdown import render_drift_markdown
 
-        click.echo(render_drift_markdown(found.drifted, traits=traits, names=names))
-    elif form in {"github", "sarif"}:
+        return render_drift_markdown(found.drifted, traits=traits, names=names)
+    if form in {"github", "sarif"}:
         from reconciler.reports.annotations import of_drift
 
         project, locate = workspace.project, workspace.read().locate
         where = f"{project.name}/{project.environment}"
-        print_annotations(
+        return annotations_in(
             session,
             of_drift(found.drifted, traits=traits, names=names, locate=locate),
             form,
@@ -99,13 +116,4 @@ def _show(session: Session, workspace: Workspace, found: Found, form: str, *, de
             summary=render_drift(found.drifted, traits=traits, names=names).rpartition("\n")[2],
             category=f"{where}/drift",
         )
-    else:
-        click.echo(
-            render_drift(found.drifted, traits=traits, names=names, colour=settings.coloured(), width=settings.width)
-        )
-    if found.manifests:
-        session.say_problems(found.manifests)
-        click.echo("the manifests have problems, so nothing is said of what they changed", err=True)
-    if found.drifted.problems:
-        return Exit.FAILED
-    return Exit.CHANGES if detailed_exitcode and found.drifted.moved else Exit.DONE
+    return render_drift(found.drifted, traits=traits, names=names, colour=colour, width=width)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from reconciler.cli.exits import Exit
-from reconciler.cli.printing import PLAN_FORMS, print_plan
+from reconciler.cli.printing import PLAN_FORMS, plan_in
 from reconciler.cli.progress import progress
+from reconciler.cli.reports import report, write_reports
 from reconciler.cli.selection import limit, limits_of, options_of, renew, select
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
@@ -29,6 +31,7 @@ from reconciler.operations.failures import Misused
     help="Save the plan for `apply FILE`.",
 )
 @click.option("--format", "form", type=click.Choice(PLAN_FORMS), default="text", show_default=True)
+@report(PLAN_FORMS)
 @click.option("--verbose", "-v", is_flag=True, help="Shorten nothing and name what stays as it is.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @click.option(
@@ -56,16 +59,18 @@ def command(session: Session, /, **words: Any) -> int:
             workspace, **{name: words[name] for name in ("max_deletes", "max_delete_percent", "accept_short")}
         )
         planned = make_plan(workspace, options, limits=limits)
-    print_plan(
+    rendered = partial(
+        plan_in,
         session,
         planned.plan,
-        words["form"],
         traits=workspace.catalog.traits,
         verbose=words["verbose"],
         root=workspace.project.root,
         locate=workspace.read().locate,
         warnings=workspace.warnings,
     )
+    click.echo(rendered(form=words["form"], colour=session.settings.coloured(), width=session.settings.width))
+    write_reports(words["reports"], lambda form: rendered(form=form))
     session.say_problems(workspace.warnings)
     if planned.refused:
         return Exit.REFUSED

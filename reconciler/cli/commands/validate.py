@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.exits import Exit
-from reconciler.cli.printing import VALIDATE_FORMS, print_annotations
+from reconciler.cli.printing import VALIDATE_FORMS, annotations_in
 from reconciler.cli.rules import policies
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
@@ -57,14 +57,16 @@ def command(session: Session, paths: tuple[Path, ...], form: str) -> int:
 
         project = workspaces[-1].project
         looked = f"{plural(found.resources, 'resource')} in {plural(found.files, 'file')}: {tally(found.problems)}"
-        print_annotations(
-            session,
-            of_problems(found.problems),
-            form,
-            root=project.root,
-            title=f"Manifests of {project.name}",
-            summary=looked,
-            category=f"{project.name}/manifests",
+        click.echo(
+            annotations_in(
+                session,
+                of_problems(found.problems),
+                form,
+                root=project.root,
+                title=f"Manifests of {project.name}",
+                summary=looked,
+                category=f"{project.name}/manifests",
+            )
         )
     else:
         session.say_problems(found.problems)

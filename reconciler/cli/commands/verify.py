@@ -10,10 +10,13 @@ import click
 
 from reconciler.cli.exits import Exit
 from reconciler.cli.progress import progress
+from reconciler.cli.reports import Report, report, write_reports
 from reconciler.cli.selection import ADDRESS
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
 from reconciler.values import Address, Verification
+
+_FORMS = ("text", "json", "junit", "html", "markdown")
 
 
 class MomentType(click.ParamType[datetime]):
@@ -79,10 +82,11 @@ class SinceType(click.ParamType["datetime | timedelta"]):
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "junit", "html", "markdown"]),
+    type=click.Choice(_FORMS),
     default="text",
     show_default=True,
 )
+@report(_FORMS)
 @click.option("--all", "every", is_flag=True, help="In text: a line for each delivery, also where all is well.")
 @click.option("--at", type=MomentType(), metavar="TIME", help="Judge as if it were then, for rehearsals.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when a delivery needs somebody.")
@@ -95,6 +99,7 @@ def command(
     form: str,
     at: datetime | None,
     *,
+    reports: tuple[Report, ...],
     content: bool,
     every: bool,
     detailed_exitcode: bool,
@@ -115,7 +120,14 @@ def command(
     with progress(session.settings) as speaking:
         workspace = session.open(speaking)
         found = verify(workspace, addresses, since=since, now=at, depth=depth if content else None)
-    click.echo(session.redact(_rendered(session, found, form, every=every)), nl=form not in ("html", "markdown"))
+    if session.tells("verify"):
+        from reconciler.operations.happenings import of_verification
+
+        session.happened = of_verification(found)
+    settings = session.settings
+    text = _rendered(found, form, every=every, colour=settings.coloured(), width=settings.width)
+    click.echo(session.redact(text), nl=form not in ("html", "markdown"))
+    write_reports(reports, lambda each: session.redact(_rendered(found, each, every=every)))
     session.say_problems(found.problems)
     if found.denied:
         return Exit.DENIED
@@ -133,7 +145,7 @@ def _check_words(closeness: Mapping[str, object], *, content: bool) -> None:
         raise click.UsageError("`--jobs` is for this machine and `--scheduler` for others; give one of them")
 
 
-def _rendered(session: Session, found: Verification, form: str, *, every: bool) -> str:
+def _rendered(found: Verification, form: str, *, every: bool, colour: bool = False, width: int = 80) -> str:
     if form == "json":
         from reconciler.reports.verify_json import verification_json
 
@@ -152,5 +164,4 @@ def _rendered(session: Session, found: Verification, form: str, *, every: bool) 
         return render_markdown(found)
     from reconciler.reports.verify_text import render_verification
 
-    settings = session.settings
-    return render_verification(found, colour=settings.coloured(), width=settings.width, every=every)
+    return render_verification(found, colour=colour, width=width, every=every)
