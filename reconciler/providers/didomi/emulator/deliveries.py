@@ -15,7 +15,7 @@ from functools import partial
 from reconciler.emulator import Answer, Drop, JsonObject, World
 from reconciler.emulator.clock import iso
 from reconciler.providers.didomi.emulator import records
-from reconciler.providers.didomi.emulator.consents import Consents, Rows, source
+from reconciler.providers.didomi.emulator.consent_records import ConsentRecords, Rows, source
 from reconciler.providers.didomi.emulator.errors import Refused
 from reconciler.providers.didomi.emulator.exports import S3_DESTINATION, Configs, Destinations, Integrations, is_s3
 from reconciler.providers.didomi.emulator.lists import Listing
@@ -37,7 +37,7 @@ class Deliveries(Rows):
         destinations: Destinations,
         configs: Configs,
         integrations: Integrations,
-        consents: Consents,
+        consents: ConsentRecords,
         drop: Drop | None,
         seed: int,
     ) -> None:

@@ -20,6 +20,7 @@ from reconciler.emulator import (
     World,
     WrongMethod,
 )
+from reconciler.providers.didomi.emulator.consent_records import ConsentRecords
 from reconciler.providers.didomi.emulator.consents import Consents
 from reconciler.providers.didomi.emulator.deliveries import Deliveries
 from reconciler.providers.didomi.emulator.errors import Refused, error
@@ -75,13 +76,14 @@ class Didomi(Emulator):
         self.configs = Configs(world, self.destinations)
         self.integrations = Integrations(world)
         self.purposes = Purposes(world)
-        self.consents = Consents(world, self.purposes)
+        self.consent_records = ConsentRecords(world, self.purposes)
+        self.consents = Consents(world, self.consent_records, self.purposes)
         self.deliveries = Deliveries(
             world,
             destinations=self.destinations,
             configs=self.configs,
             integrations=self.integrations,
-            consents=self.consents,
+            consents=self.consent_records,
             drop=drop,
             seed=seed,
         )
@@ -129,9 +131,9 @@ class Didomi(Emulator):
             "integrations": self.integrations,
             "purposes": self.purposes,
             "logs": self.deliveries,
-            "events": self.consents.events,
-            "users": self.consents.users,
-            "proofs": self.consents.proofs,
+            "events": self.consent_records.events,
+            "users": self.consent_records.users,
+            "proofs": self.consent_records.proofs,
         }
 
     def insert(self, collection: str, body: JsonObject) -> JsonObject:
@@ -150,7 +152,7 @@ class Didomi(Emulator):
         """Start with the first keys and purposes again."""
         for resources in (self.destinations, self.configs, self.integrations, self.purposes):
             resources.forget()
-        self.consents.forget()
+        self.consent_records.forget()
         self.deliveries.forget()
         self.sessions.forget()
         self._window.clear()
