@@ -55,11 +55,13 @@ def plan_in(
     if form in {"github", "sarif"}:
         from reconciler.reports.annotations import of_plan, of_problems
         from reconciler.reports.counts import summary
+        from reconciler.reports.sentences import FROM_SNAPSHOT
 
         found = [*of_plan(plan, traits=traits, locate=locate), *of_problems(warnings)]
         where = f"{plan.project}/{plan.environment}"
         digest = f"\ndigest {plan.digest}" if plan.digest is not None else ""
-        line = f"{summary(plan).line}{digest}"
+        told = "".join(f"\n{each}" for each in plan.notes if each.startswith(FROM_SNAPSHOT))
+        line = f"{summary(plan).line}{digest}{told}"
         title = f"Plan for {where}"
         return annotations_in(session, found, form, root=root, title=title, summary=line, category=where)
     if form == "json":

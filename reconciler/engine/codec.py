@@ -51,6 +51,7 @@ __all__ = [
     "decode_plan",
     "decode_record",
     "decode_saved_plan",
+    "decode_sealed",
     "decode_settlement",
     "decode_state",
     "decode_value",
@@ -66,6 +67,7 @@ __all__ = [
     "encode_plan",
     "encode_record",
     "encode_saved_plan",
+    "encode_sealed",
     "encode_settlement",
     "encode_state",
     "encode_value",
@@ -214,6 +216,16 @@ def encode_saved_plan(plan: Plan, desired: Desired, options: Options, meta: Docu
 def decode_saved_plan(content: bytes) -> SavedPlan:
     """What a plan file holds; raises `CodecError` unless every bit is as written."""
     return _opened("plan", content, SavedPlan)
+
+
+def encode_sealed(kind: str, of: type[_T], value: _T) -> bytes:
+    """The bytes of a file of another kind; `of` is a frozen dataclass made of values that has a field `tool`."""
+    return _sealed(kind, encode_object(of, value))
+
+
+def decode_sealed(kind: str, of: type[_T], content: bytes) -> _T:
+    """What a file of another kind holds; raises `CodecError` unless every bit is as written."""
+    return _opened(kind, content, of)
 
 
 def digest_in(content: bytes) -> str:

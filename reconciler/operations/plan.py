@@ -16,7 +16,7 @@ from reconciler.operations.approval import with_digest
 from reconciler.operations.failures import Invalid
 from reconciler.operations.policies import judged_plan
 from reconciler.operations.reading import Reader
-from reconciler.operations.rotation import look_at, told
+from reconciler.operations.rotation import Asked, look_at, told
 from reconciler.operations.vendors import asking
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Address, Change, Desired, Intent, Options, Plan, Problem, Severity, Snapshot, State
@@ -85,13 +85,42 @@ def decide(
         snapshot = reader.read(desired, state, intents)
     except Invalid as invalid:
         raise Invalid(invalid.message, [workspace.place(each) for each in invalid.problems]) from None
+    planned = weigh(
+        workspace,
+        desired,
+        state,
+        intents,
+        snapshot,
+        options=options,
+        asked=workspace,
+        limits=limits,
+        judged=judged,
+        preflight=lambda plan: _preflight(workspace, plan, snapshot),
+    )
+    return replace(planned, plan=with_digest(planned.plan))
+
+
+def weigh(
+    workspace: Workspace,
+    desired: Desired,
+    state: State | None,
+    intents: Sequence[Intent],
+    snapshot: Snapshot,
+    *,
+    options: Options,
+    asked: Asked,
+    limits: Limits | None,
+    judged: bool = True,
+    preflight: Callable[[Plan], Iterable[Problem]] = lambda _plan: (),
+) -> Planned:
+    """The plan from all that was read, yet without a digest; `asked` knows the secrets, `preflight` asks vendors."""
     wanted = resolved(desired, snapshot)
     traits = workspace.catalog.traits
     records = state.records if state is not None else {}
     if state is not None and intents:
         records = recover(state, intents, snapshot, traits, wanted.resources).state.records
     records = known_as(wanted.resources, records)
-    secrets = look_at(wanted, records, traits, workspace, now=snapshot.taken)
+    secrets = look_at(wanted, records, traits, asked, now=snapshot.taken)
     decision = decide_on(
         secrets.desired,
         state,
@@ -107,9 +136,9 @@ def decide(
     known = {*desired.resources, *(state.records if state is not None else ())}
     found = (_with_guess(each, known) for each in decision.plan.problems)
     rules = judged_plan(workspace, wanted, decision.plan) if judged else ()
-    problems = (*found, *rules, *_preflight(workspace, decision.plan, snapshot))
+    problems = (*found, *rules, *preflight(decision.plan))
     plan = replace(decision.plan, problems=tuple(workspace.place(each) for each in problems))
-    plan = with_digest(_without_secrets(plan, workspace.redact))
+    plan = _without_secrets(plan, workspace.redact)
     return Planned(plan=plan, decision=decision, desired=desired, snapshot=snapshot, options=options)
 
 

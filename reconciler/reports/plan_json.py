@@ -10,7 +10,7 @@ from reconciler.reports.actions import by_danger
 from reconciler.reports.counts import summary
 from reconciler.reports.fields import path_order
 from reconciler.reports.problems import ascii_json, in_order, problem_object
-from reconciler.reports.sentences import is_refused
+from reconciler.reports.sentences import FROM_SNAPSHOT, is_refused
 from reconciler.reports.shown import Reading, reading_of
 from reconciler.values import (
     MISSING,
@@ -48,7 +48,7 @@ def plan_json(plan: Plan, *, traits: Callable[[str], Traits]) -> str:
             "serial": plan.serial,
             "taken": plan.taken.isoformat(),
             "digest": plan.digest,
-            "applicable": not is_refused(plan),
+            "applicable": not is_refused(plan) and not any(each.startswith(FROM_SNAPSHOT) for each in plan.notes),
             "partial": plan.partial,
             "summary": counts.line,
             "counts": asdict(counts),

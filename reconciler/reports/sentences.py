@@ -67,6 +67,8 @@ def freshness_of(counts: Counts) -> str | None:
 
 NO_CHANGES = "No changes. Everything is as the manifests say."
 NO_CHANGES_SELECTED = "No changes. Everything that was selected is as the manifests say."
+FROM_SNAPSHOT = "planned from a snapshot"
+"""How the note begins by which a plan that nobody may apply is told from others."""
 PARTIAL = "This plan is partial: a selection left resources out, and what they need or leave behind is not considered."
 
 

@@ -108,6 +108,7 @@ class Runner:
     def job(self, job: Mapping[str, Any], *, also: Mapping[str, str] | None = None) -> Ended:
         """Run one job; its outputs are those of its steps. `also` is what else expressions may name."""
         known = {f"github.{name}": each for name, each in self.github.items()}
+        known["runner.temp"] = str(self.temporary)
         if self.github.get("event.pull_request.head.repo.full_name") in {None, self.github["repository"]}:
             known |= {f"secrets.{name}": each for name, each in self.environ.items()}
         known |= also or {}

@@ -13,6 +13,7 @@ from pipeline_stage import ACTION, EXAMPLES, OURS, gitlab, read, steps_of, tool,
 
 PINNED = {
     "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683",
+    "actions/download-artifact@d3f86a106a0bac45b974a628896c90dbdf5c8093",
     "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02",
     f"{OURS}0123456789abcdef0123456789abcdef01234567",
 }
@@ -22,8 +23,9 @@ RIGHTS: dict[str, dict[str, dict[str, str]]] = {
     "nightly-verify.yml": {"verify": {"contents": "read"}},
     "plan-on-pull-request.yml": {
         "plan": {"contents": "read", "pull-requests": "write"},
-        "fork": {"contents": "read"},
+        "fork": {"contents": "read", "actions": "read"},
     },
+    "publish-snapshot.yml": {"snapshot": {"contents": "read"}},
 }
 WORKFLOWS = workflows()
 NAMES = sorted(WORKFLOWS)

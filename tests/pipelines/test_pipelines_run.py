@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import zipfile
@@ -164,18 +165,30 @@ def test_manifests_that_are_wrong_are_told_on_their_lines(world: World, runner: 
     assert any(each.startswith("::error file=specs/all.yaml,line=") for each in ended.commands())
 
 
-def test_a_fork_is_looked_at_without_credentials_and_without_a_comment(
-    world: World, runner: Runner, forge: ForgeStage
+def test_a_fork_is_planned_from_what_main_has_published_without_credentials_and_without_a_comment(
+    world: World, runner: Runner, forge: ForgeStage, tmp_path: Path
 ) -> None:
     world.write(LAKE)
-    runner.pull_request(head="somebody/exports")
-    jobs = workflows()["plan-on-pull-request.yml"]["jobs"]
+    world.command("apply", "-y")
+    snapshot = runner.job(workflows()["publish-snapshot.yml"]["jobs"]["snapshot"])
+    world.write(LAKE.replace("Consent lake", "Lake of consents"))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "gh").write_text('#!/bin/sh\necho "$*" > "$0.asked"\necho 42\n', encoding="utf-8")
+    (tools / "gh").chmod(0o755)
     runner.environ = {name: each for name, each in runner.environ.items() if not name.startswith("DIDOMI_")}
+    runner.environ["PATH"] = f"{tools}:{runner.environ['PATH']}"
+    assert snapshot.folder is not None
+    shutil.copytree(snapshot.folder, runner.temporary / "published")
+    runner.pull_request(head="somebody/exports")
     world.vendor.forget_requests()
-    ended = runner.job(jobs["fork"])
+    ended = runner.job(workflows()["plan-on-pull-request.yml"]["jobs"]["fork"])
     commented = act(runner, "validate", comment="true")
 
-    assert (ended.code, commented.code) == (0, 0)
+    assert (snapshot.code, ended.code, commented.code) == (0, 0, 0)
+    assert "Plan: 0 to add, 1 to change, 0 to replace, 0 to destroy." in ended.log
+    assert "planned from a snapshot of" in ended.summary
+    assert "--workflow publish-snapshot.yml --status success" in (tools / "gh.asked").read_text(encoding="utf-8")
     assert any("from a fork" in each for each in commented.commands())
     assert (forge.asked, world.vendor.requests()) == ([], ())
 

@@ -115,11 +115,12 @@ comment() { # the name of the comment
 run() {
   local command="${ACTION_COMMAND:-plan}" approve="${ACTION_APPROVE:-}" planfile="${ACTION_PLAN_FILE:-}"
   local commenting="${ACTION_COMMENT:-false}" failing="${ACTION_FAIL_ON_CHANGES:-}"
+  local snapshot="${ACTION_SNAPSHOT:-}"
   local status=0 changes='' digest='' form line before=() words=() reports=() forms=() folder
   case "$command" in
-    validate | plan | apply) failing="${failing:-false}" ;;
+    validate | plan | apply | snapshot) failing="${failing:-false}" ;;
     drift | verify) failing="${failing:-true}" ;;
-    *) fail 'the input command is validate, plan, apply, drift or verify' ;;
+    *) fail 'the input command is validate, plan, apply, drift, verify or snapshot' ;;
   esac
   truth comment "$commenting"
   truth fail-on-changes "$failing"
@@ -137,8 +138,13 @@ run() {
   case "$command" in
     plan)
       forms=(markdown=md github=github html=html sarif=sarif json=view)
-      words+=(-o "$folder/plan.json")
+      if [[ -n "$snapshot" ]]; then
+        words+=("--snapshot=$snapshot")
+      else
+        words+=(-o "$folder/plan.json")
+      fi
       ;;
+    snapshot) words+=(-o "$folder/snapshot.json") ;;
     drift) forms=(markdown=md github=github sarif=sarif) ;;
     verify) forms=(markdown=md html=html junit=xml) ;;
     apply)
@@ -169,7 +175,7 @@ run() {
 
   shown "$command" reconciler "${before[@]}" "$command" "${words[@]}" || status=$?
   case "$command:$status" in
-    plan:8 | apply:8) annotate_manifests ;;
+    plan:8 | apply:8 | snapshot:8) annotate_manifests ;;
     validate:0) ;;
     validate:*) annotate_manifests ;;
     plan:0 | drift:0 | verify:0) changes=false ;;

@@ -30,6 +30,12 @@ from reconciler.operations.failures import Misused
     metavar="FILE",
     help="Save the plan for `apply FILE`.",
 )
+@click.option(
+    "--snapshot",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Ask nobody: plan from what `reconciler snapshot` has written.",
+)
 @click.option("--format", "form", type=click.Choice(PLAN_FORMS), default="text", show_default=True)
 @report(PLAN_FORMS)
 @click.option("--verbose", "-v", is_flag=True, help="Shorten nothing and name what stays as it is.")
@@ -48,6 +54,8 @@ def command(session: Session, /, **words: Any) -> int:
     from reconciler.operations.plan import make_plan
     from reconciler.operations.saved import save
 
+    if words["out"] is not None and words["snapshot"] is not None:
+        raise Misused("a plan from a snapshot cannot be applied, so it is not saved; leave out `-o`")
     if words["out"] is not None and not words["out"].absolute().parent.is_dir():
         raise Misused(f"the plan cannot be written to `{words['out']}`: its folder does not exist")
     options = options_of(
@@ -58,7 +66,12 @@ def command(session: Session, /, **words: Any) -> int:
         limits = limits_of(
             workspace, **{name: words[name] for name in ("max_deletes", "max_delete_percent", "accept_short")}
         )
-        planned = make_plan(workspace, options, limits=limits)
+        if words["snapshot"] is not None:
+            from reconciler.operations.snapshot_plan import plan_from, read_published
+
+            planned = plan_from(workspace, read_published(workspace, words["snapshot"]), options, limits=limits)
+        else:
+            planned = make_plan(workspace, options, limits=limits)
     rendered = partial(
         plan_in,
         session,
