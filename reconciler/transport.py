@@ -33,7 +33,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from reconciler import __version__
 from reconciler.sdk import NotDeclaredSafe, Pace, Reply, SafeRequest, Uncertain, Unreachable, Unreadable, VendorError
 
-__all__ = ["Exchange", "Gate", "Timeouts", "Transport"]
+__all__ = ["Exchange", "Gate", "Timeouts", "Transport", "encoded"]
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Exchange:
     One sending and what came of it, for logs and figures; `status` is absent when there was no whole answer.
 
     `request_id` is what the vendor calls it, if that may have changed something and the vendor gave it a name.
+    `vendor` is whose host it was, where that was said.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Exchange:
     failure: str | None = None
     received: int = 0
     request_id: str | None = None
+    vendor: str | None = None
 
 
 class Gate:
@@ -143,6 +145,7 @@ class Transport:
         *,
         safe: Sequence[SafeRequest],
         gate: Gate,
+        vendor: str | None = None,
         pace: Callable[[Mapping[str, str]], Pace | None] = lambda _headers: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -162,6 +165,7 @@ class Transport:
         self._where = host if port is None else f"{host}:{port}"
         self._safe = tuple(safe)
         self._gate = gate
+        self._vendor = vendor
         self._read_pace = pace
         self._request_ids = tuple(request_ids)
         self._clock = clock
@@ -338,6 +342,7 @@ class Transport:
                 failure=failure,
                 received=watch.received,
                 request_id=None if call.changes_nothing else self._name_of(outcome),
+                vendor=self._vendor,
             )
         )
         return outcome
@@ -724,7 +729,7 @@ def _names_only(query: Sequence[tuple[str, str]]) -> str:
 def _body(document: object, form: Mapping[str, str] | None) -> bytes | None:
     if form is not None:
         return urlencode(form).encode("ascii")
-    return None if document is None else _encoded(document)
+    return None if document is None else encoded(document)
 
 
 def _media_type(document: object, form: Mapping[str, str] | None) -> str | None:
@@ -733,7 +738,8 @@ def _media_type(document: object, form: Mapping[str, str] | None) -> str | None:
     return None if document is None else "application/json"
 
 
-def _encoded(document: object) -> bytes:
+def encoded(document: object) -> bytes:
+    """The bytes that a JSON document is sent as, for whoever signs them."""
     # ASCII: a text with half a surrogate pair must not fail with an error that holds the whole document.
     return jsonlib.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
 

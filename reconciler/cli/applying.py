@@ -39,7 +39,14 @@ def run_apply(session: Session, operation: Operation, *, yes: bool, question: st
                 raise
             speaking.pause()
             _show(session, workspace, refused.plan)
-            raise NotSafe(refused.message) from None  # the plan has said its problems
+            # The plan has said its problems.
+            raise NotSafe(refused.message, plan=refused.plan) from None
+    code = exit_code(session, applied)
+    if session.tells("apply"):
+        from reconciler.operations.happenings import of_applied
+
+        name = click.get_current_context().info_name or "apply"
+        session.happened = of_applied(applied, command=name, code=code)
     if applied.left_out:
         session.say_problems(applied.left_out)
         click.echo("what has moved since the plan was made was left out, with everything that needs it", err=True)
@@ -49,17 +56,17 @@ def run_apply(session: Session, operation: Operation, *, yes: bool, question: st
     traits, settings = workspace.catalog.traits, session.settings
     if not applied.report.outcomes:
         _show(session, workspace, applied.plan)
-        _say_head(workspace)
-        return _exit_code(session, applied)
+        say_head(workspace)
+        return code
     click.echo(render_report(applied.report, traits=traits, colour=settings.coloured(), width=settings.width))
     if applied.proven and not applied.interrupted:
         click.echo("Planned again: nothing is left to do.")
-    _say_head(workspace)
+    say_head(workspace)
     session.say_problems(workspace.warnings)
-    return _exit_code(session, applied)
+    return code
 
 
-def _say_head(workspace: Workspace) -> None:
+def say_head(workspace: Workspace) -> None:
     """The digest by which `history verify --head` later knows whether anything up to here was altered."""
     if workspace.head is not None:
         click.echo(f"Ledger: record {workspace.head.number}, {workspace.head.digest}")
@@ -83,7 +90,8 @@ def _agreed(
     return bool(answer == "yes")
 
 
-def _exit_code(session: Session, applied: Applied) -> int:
+def exit_code(session: Session, applied: Applied) -> int:
+    """How `apply` ends for scripts."""
     if applied.interrupted:
         return Exit.SIGTERM if session.signal == signal.SIGTERM else Exit.SIGINT
     if applied.denied:

@@ -12,6 +12,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.exits import Exit
 from reconciler.cli.group import PROGRAM, Commands
+from reconciler.cli.log_lines import FORMATS, lines, spoken
 from reconciler.cli.settings import Opening, Settings
 
 EPILOG = """\b
@@ -39,6 +40,13 @@ RECONCILER_PLAN_TARGET for `plan --target`."""
     show_default=True,
     help="What to log on stderr.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How stderr is written; `json` is one object a line.",
+)
 @click.option("--colour/--no-colour", default=None, help="Colour, by default only on a terminal.")
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
@@ -56,19 +64,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None, opening: Opening | None = None) -> int:
     """Run the program and give its exit code; `opening` opens the project in place of `open_workspace`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with spoken(words, os.environ):
+        return _run(words, opening)
+
+
+def _run(words: list[str], opening: Opening | None) -> int:
     try:
         result = program.main(
-            args=list(arguments) if arguments is not None else None,
+            args=words,
             prog_name=PROGRAM,
             standalone_mode=False,
             obj=opening,
             auto_envvar_prefix="RECONCILER",
         )
     except click.UsageError as error:
-        _with_its_place(error).show()
+        _show(_with_its_place(error), Exit.USAGE)
         return Exit.USAGE
     except click.ClickException as error:
-        error.show()
+        _show(error, Exit.FAILED)
         return Exit.FAILED
     except click.exceptions.Exit as leave:
         return leave.exit_code
@@ -79,6 +93,14 @@ def run(arguments: Sequence[str] | None = None, opening: Opening | None = None) 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
     return result if isinstance(result, int) else Exit.DONE
+
+
+def _show(error: click.ClickException, code: Exit) -> None:
+    out = lines()
+    if out is None:
+        error.show()
+    else:
+        out.say("error", "error", error.format_message(), exitCode=int(code))
 
 
 def _with_its_place(error: click.UsageError) -> click.UsageError:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
+from reconciler.cli.log_lines import JsonLines, lines
 from reconciler.cli.settings import Settings
 from reconciler.reports.escape import plain
 from reconciler.reports.outcome_text import render_outcome
-from reconciler.values import Outcome, Step
+from reconciler.values import Outcome, OutcomeStatus, Step
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -72,7 +73,10 @@ class Speaking(Protocol):
 
 
 def progress(settings: Settings) -> Speaking:
-    """What suits stderr: plain lines in CI and files, a moving line on a terminal."""
+    """What suits stderr: objects where asked for, plain lines in CI and files, a moving line on a terminal."""
+    out = lines()
+    if out is not None:
+        return _Objects(out)
     if sys.stderr.isatty() and not settings.in_ci:
         return _Moving()
     return _Plain()
@@ -121,6 +125,58 @@ class _Plain:
     def ended(self, outcome: Outcome) -> None:
         self._done += 1
         click.echo(f"[{self._done}/{self._total}] {render_outcome(outcome)}", err=True)
+
+
+_LEVELS = {OutcomeStatus.DONE: "info", OutcomeStatus.FAILED: "error", OutcomeStatus.UNKNOWN: "error"}
+
+
+class _Objects:
+    """One object for every phase, and for the beginning and the end of every step."""
+
+    def __init__(self, out: JsonLines) -> None:
+        self._out = out
+        self._pace = _Pace(EVERY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def pause(self) -> None:
+        pass
+
+    def phase(self, text: str) -> None:
+        self._out.say("info", "phase", text)
+
+    def planned(self, total: int) -> None:
+        self._out.say("info", "planned", f"{total} steps are to be made", steps=total)
+
+    def started(self, step: Step) -> None:
+        self._out.say("info", "step", step.name, status="started", **self._words(step))
+
+    def moved(self, step: Step, done: int, total: int) -> None:
+        line = self._pace.line(step, done, total)
+        if line is not None:
+            self._out.say("info", "step", line, status="moved", done=done, total=total, **self._words(step))
+
+    def ended(self, outcome: Outcome) -> None:
+        self._out.say(
+            _LEVELS.get(outcome.status, "warning"),
+            "step",
+            render_outcome(outcome),
+            status=outcome.status.value,
+            seconds=round(outcome.seconds, 3),
+            id=outcome.id,
+            reason=outcome.message,
+            **self._words(outcome.step),
+        )
+
+    @staticmethod
+    def _words(step: Step) -> dict[str, str]:
+        return {"address": str(step.address), "verb": step.verb.value}
 
 
 class _Moving:

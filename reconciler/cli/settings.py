@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from reconciler.cli.log_lines import lines
+
 if TYPE_CHECKING:
     from reconciler.operations.workspace import Workspace
 
@@ -45,6 +47,8 @@ class Settings:
 
     def coloured(self, *, stderr: bool = False) -> bool:
         """Whether to colour a stream: as asked, else only on a terminal and with neither `NO_COLOR` nor `CI` set."""
+        if stderr and lines() is not None:
+            return False
         if self.colour is not None:
             return self.colour
         stream = sys.stderr if stderr else sys.stdout

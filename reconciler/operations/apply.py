@@ -128,6 +128,7 @@ def apply(
             stopping=lambda: workspace.stopping,
             redact=workspace.redact,
             requests=workspace.requests,
+            within=workspace.within,
             parallelism=parallelism or workspace.project.parallelism,
         )
         with workspace.writing(journal.check):

@@ -91,7 +91,8 @@ class Tools:
     """
     What carrying out a plan needs of the world; `redact` gives a vendor's words without any secret.
 
-    `requests` gives what vendors call the requests that the present thread sends meanwhile.
+    `requests` gives what vendors call the requests that the present thread sends meanwhile; `within` wraps each call of
+    a step before it is handed to the pool.
     """
 
     catalog: Catalog
@@ -104,6 +105,7 @@ class Tools:
     stopping: Callable[[], bool]
     redact: Callable[[str], str]
     requests: Callable[[], AbstractContextManager[list[str]]] = _unnamed
+    within: Callable[[Step, Call], Call] = lambda _step, call: call
     parallelism: int = 4
     ready_seconds: float = 600.0
 
@@ -174,7 +176,7 @@ class _Loop:
         except Exception as error:  # noqa: BLE001 - raised again once the calls under way have been journaled
             self.crash = self.crash or error
         else:
-            self.under_way[self.pool.submit(call)] = (work, step, began)
+            self.under_way[self.pool.submit(self.tools.within(step, call))] = (work, step, began)
 
     def _end(self, outcome: Outcome) -> None:
         self.executor.note(outcome)

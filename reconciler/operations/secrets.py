@@ -73,6 +73,9 @@ def _references(workspace: Workspace) -> Iterator[tuple[str, Secret, bool]]:
     for position, each in enumerate(workspace.project.deliveries):
         for path, secret in _within(each.model_dump(by_alias=True)):
             yield f"deliveries[{position}].{path}", secret, True
+    for position, webhook in enumerate(workspace.project.notify):
+        for path, secret in _within(webhook.model_dump(by_alias=True)):
+            yield f"notify[{position}].{path}", secret, True
     for address, resource in sorted(workspace.load().desired.resources.items()):
         for place, secret in secrets(resource.attributes):
             yield f"{address} spec.{dotted(place)}", secret, False

@@ -22,8 +22,11 @@ from reconciler.secrets import Policy, Resolver, SecretUnavailable
 from reconciler.specs import Loaded, Project, load, load_project
 from reconciler.stores import StoreOptions
 from reconciler.transport import Exchange, Gate, Timeouts, Transport
-from reconciler.values import Mark, Problem, Secret, Severity
+from reconciler.values import Mark, Problem, Secret, Severity, Step
 from reconciler.values.ledger import Ending
+
+Hearing = Callable[[Exchange], None]
+"""Somebody who is told of every sending, in the thread that made it."""
 
 
 def installed() -> Catalog:
@@ -39,7 +42,7 @@ def open_workspace(
     catalog: Catalog | None = None,
     clock: Clock | None = None,
     progress: Progress | None = None,
-    on_request: Callable[[Exchange], None] = lambda _exchange: None,
+    on_request: Hearing = lambda _exchange: None,
     timeouts: Timeouts | None = None,
 ) -> Workspace:
     """
@@ -84,7 +87,7 @@ class Workspace:
         clock: Clock,
         progress: Progress,
         *,
-        on_request: Callable[[Exchange], None],
+        on_request: Hearing,
         timeouts: Timeouts,
     ) -> None:
         self.project = project
@@ -94,6 +97,8 @@ class Workspace:
         self.progress = progress
         self.gate = Gate()
         self.stopping = False
+        self.within: Callable[[Step, Callable[[], object]], Callable[[], object]] = lambda _step, call: call
+        """Wraps the calls of a step, for whoever counts what it asks of vendors."""
         self.policies: Path | None = None
         """Rules that count instead of the project's own."""
         self.head: Head | None = None
@@ -302,7 +307,7 @@ class Workspace:
         provider = self.catalog.provider(vendor)
 
         def reach(base_url: str, safe: Sequence[SafeRequest]) -> Transport:
-            return self._reach(base_url, safe, provider.pace, provider.at_once, provider.request_ids)
+            return self._reach(base_url, safe, provider.pace, provider.at_once, provider.request_ids, vendor=vendor)
 
         return provider.connect(
             Connection(
@@ -324,11 +329,14 @@ class Workspace:
         pace: Callable[[Mapping[str, str]], Pace | None] = lambda _headers: None,
         at_once: int = 4,
         request_ids: Sequence[str] = (),
+        *,
+        vendor: str | None = None,
     ) -> Transport:
         transport = Transport(
             base_url,
             safe=safe,
             gate=self.gate,
+            vendor=vendor,
             pace=pace,
             clock=self.clock.monotonic,
             now=self.clock.now,
@@ -339,10 +347,41 @@ class Workspace:
             request_ids=request_ids,
             on_request=self._tell,
         )
+        return self._hiding(transport)
+
+    def courier(self, base_url: str, *, deadline: float, timeouts: Timeouts, attempts: int) -> Transport:
+        """
+        The way to somebody who is told what was done and is no vendor: no gate is in it, and it hides all secrets.
+
+        Raises `ValueError` for an address that is neither https nor on this machine.
+        """
+        gate = Gate()
+        gate.open()
+        return self._hiding(
+            Transport(
+                base_url,
+                safe=(),
+                gate=gate,
+                clock=self.clock.monotonic,
+                now=self.clock.now,
+                sleep=self.clock.sleep,
+                deadline=deadline,
+                timeouts=timeouts,
+                attempts=attempts,
+            )
+        )
+
+    def _hiding(self, transport: Transport) -> Transport:
+        """The transport, which hides from now on what any other does."""
+        self._transports.append(transport)
         for value in tuple(self._revealed):
             transport.hide(value)
-        self._transports.append(transport)
         return transport
+
+    def close(self) -> None:
+        """Let go of idle connections, for whoever opens one project after the other."""
+        for transport in self._transports:
+            transport.close()
 
     def _tell(self, exchange: Exchange) -> None:
         if exchange.request_id is not None and self._noted.names is not None:

@@ -9,6 +9,7 @@ from reconciler.specs.delivery_settings import SETTINGS_OF, DeliveryPlaceFile
 from reconciler.specs.durations import duration
 from reconciler.specs.kinds import secret_of
 from reconciler.specs.loader import Loaded, load
+from reconciler.specs.notify_settings import NotifyFile
 from reconciler.specs.project import (
     DEFAULT_ENVIRONMENT,
     PROJECT_FILE,
@@ -31,6 +32,7 @@ __all__ = [
     "DeliveryPlaceFile",
     "Limits",
     "Loaded",
+    "NotifyFile",
     "Project",
     "SecretPolicy",
     "SecretsFile",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from reconciler.sdk import Catalog, VendorSettings
 from reconciler.specs.delivery_settings import DeliveryPlaceFile
 from reconciler.specs.merge import merged
+from reconciler.specs.notify_settings import NotifyFile
 from reconciler.specs.project_file import ENVIRONMENT_KEYS, PoliciesFile, ProjectFile, StateFile
 from reconciler.specs.reader import MAX_BYTES, read
 from reconciler.specs.secret_settings import SecretsFile
@@ -94,6 +95,7 @@ class Project:
     overlays: tuple[str, ...] = ()
     deliveries: tuple[DeliveryPlaceFile, ...] = ()
     policies: PoliciesFile | None = None
+    notify: tuple[NotifyFile, ...] = ()
     parallelism: int = 4
     deadline_minutes: float = 30.0
     reserved: frozenset[str] = frozenset({PROJECT_FILE})
@@ -230,6 +232,7 @@ class _Reader:
             overlays=tuple(file.overlays),
             deliveries=tuple(file.deliveries),
             policies=file.policies,
+            notify=tuple(file.notify),
             parallelism=file.parallelism,
             deadline_minutes=file.deadline,
             reserved=frozenset({PROJECT_FILE}) | self._overlays(),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from reconciler.specs.delivery_settings import DeliveryPlaceFile
+from reconciler.specs.notify_settings import NotifyFile
 from reconciler.specs.secret_settings import SecretsFile
 from reconciler.values.address import is_name
 
@@ -93,6 +94,7 @@ class EnvironmentFile(_Model):
         list[DeliveryPlaceFile], Field(description="how delivered files are read; the first entry that fits counts")
     ] = []
     policies: Annotated[PoliciesFile | None, Field(description="the rules that manifests and plans must keep")] = None
+    notify: Annotated[list[NotifyFile], Field(description="webhooks that are told what a command did")] = []
     parallelism: Annotated[int, Field(ge=1, le=64, description="requests under way at once")] = 4
     deadline: Annotated[float, Field(gt=0, description="minutes after which a run gives up waiting")] = 30.0
     values: Annotated[dict[str, Scalar], Field(description="what manifests may use as `{var: name}`")] = {}

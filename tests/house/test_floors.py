@@ -50,6 +50,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         },
         set(),
     ),
+    "operations.recording": ({"transport", "values"}, {"opentelemetry", "requests"}),
     "__main__": ({"cli"}, set()),
     "cli": (
         {
