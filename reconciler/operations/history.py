@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.backend import BackendError, LedgerBroken, Locked, Sealed
 from reconciler.engine.ledger import Chain, Leaf, against
+from reconciler.history.trail import renamed_in
 from reconciler.operations.failures import Failure
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Address
@@ -24,11 +25,12 @@ class Question:
     until: datetime | None = None
     commit: str | None = None
 
-    def holds(self, record: LedgerRecord) -> bool:
-        """Whether the record is one of them."""
+    def holds(self, record: LedgerRecord, names: Collection[Address] = ()) -> bool:
+        """Whether the record is one of them; `names` are what the address was called then."""
         command = record.command
+        wanted: Collection[Address | None] = names or (self.address,)
         return (
-            (self.address is None or any(deed.address == self.address for deed in record.deeds))
+            (self.address is None or any(deed.address in wanted for deed in record.deeds))
             and (self.who is None or command.who == self.who)
             and (self.since is None or record.ended >= self.since)
             and (self.until is None or command.since <= self.until)
@@ -40,12 +42,20 @@ def listed(workspace: Workspace, question: Question | None = None) -> Iterator[L
     """
     The records that fit, newest first, read as they are asked for.
 
-    What cannot be read might be any of them, so it is listed whatever is asked.
+    An address is followed to the names that its resource had before. What cannot be read might be any of them, so it
+    is listed whatever is asked.
     """
     asked = question or Question()
-    return (
-        leaf for leaf in workspace.backend.ledger(newest_first=True) if leaf.record is None or asked.holds(leaf.record)
-    )
+    names = {asked.address} if asked.address is not None else set()
+    for leaf in workspace.backend.ledger(newest_first=True):
+        if leaf.record is None or asked.holds(leaf.record, names):
+            yield leaf
+        if leaf.record is not None and names:
+            names |= {
+                dropped.address
+                for deed in leaf.record.deeds
+                if deed.address in names and (dropped := renamed_in(leaf.record, deed)) is not None
+            }
 
 
 def record(workspace: Workspace, number: int) -> tuple[LedgerRecord, str]:

@@ -85,6 +85,14 @@ class Manifests:
         """The keys that hold secrets in the kinds that were met."""
         return frozenset(path[-1] for ready in self._kinds.values() for path in ready.traits.secrets)
 
+    def is_unsure(self, address: Address) -> bool:
+        """Whether a manifest of the address may be among what could not be read."""
+        return address.name in self._perhaps or (address in self.places and address not in self.resources)
+
+    def lay_over(self, overlays: Overlays) -> None:
+        """Have these overlays laid over what is read from now on."""
+        self._overlays = overlays
+
     def read(self, paths: Sequence[str | pathlib.Path]) -> None:
         """Read every manifest under the paths, in the order of the files' names."""
         found, problems = find(self.project.root, paths, self.project.reserved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,11 +57,11 @@ def identity_of(data: Node) -> Identity | None:
     return None
 
 
-def read_overlays(root: Path, names: Iterable[str]) -> Overlays:
-    """The overlay files, read; `names` are relative to `root`."""
+def read_overlays(root: Path, names: Iterable[str], contents: Mapping[str, bytes] | None = None) -> Overlays:
+    """The overlay files, read; `names` are relative to `root`, and `contents` are taken in place of the files."""
     result = Overlays()
     for name in names:
-        content = read_bytes(Found(name, root / name))
+        content = contents[name] if contents and name in contents else read_bytes(Found(name, root / name))
         if isinstance(content, Problem):
             result.problems.append(content)
             continue

@@ -40,13 +40,14 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic", "pydantic_core", "jsonschema", "boto3", "botocore", "duckdb"},
     ),
     "policy": ({"sdk", "engine", "values"}, {"cel_expr_python"}),
+    "history": ({"engine", "values"}, set()),
     "reports": ({"engine", "sdk", "values"}, set()),
     "reports.versions": ({"engine", "sdk", "values"}, {"deepdiff"}),
     "reports.html": ({"reports"}, {"jinja2", "markupsafe"}),
     "operations": (
         {
             "specs", "stores", "backend", "secrets", "transport", "providers", "reports", "deliveries",
-            "policy", "engine", "sdk", "values", "emulator",
+            "policy", "history", "engine", "sdk", "values", "emulator",
         },
         set(),
     ),
