@@ -89,7 +89,7 @@ def run(folder: Path, children: int) -> dict[str, str]:
 
 
 def place(name: str) -> tuple[str, int]:
-    """Where a mistake is planted, such as `planner._Planner._decide`, and its number there, by mutmut's name for it."""
+    """Where a mistake is planted, such as `deciding.Decider._decide`, and its number there, by mutmut's name for it."""
     function, _, number = name.removeprefix("reconciler.engine.").rpartition("__mutmut_")
     module, _, mangled = function.partition(".")
     return f"{module}.{mangled.removeprefix('x').removeprefix('_').strip('ǁ').replace('ǁ', '.')}", int(number)
