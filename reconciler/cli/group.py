@@ -14,6 +14,7 @@ PROGRAM = "reconciler"
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Every day": {
         "validate": "Check everything that can be known offline.",
+        "fmt": "Bring YAML files into one form.",
         "plan": "Show what would change and why; sends no write.",
         "apply": "Do exactly the plan, then prove that nothing is left to do.",
         "destroy": "Delete what is managed.",
@@ -40,6 +41,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "state": "Look into the state, and mend it as a last resort.",
     },
     "Getting started": {
+        "init": "Write a starter project.",
         "demo": "A guided run of everything against emulated vendors.",
         "emulate": "Serve the vendors on this machine.",
         "schema": "Print the JSON Schema of manifests for editors.",

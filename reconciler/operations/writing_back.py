@@ -5,10 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from tempfile import NamedTemporaryFile
 
 from reconciler.engine.diff import differences, form, overlaps
 from reconciler.engine.drift import MOVED, Drift, FieldDrift
@@ -17,6 +15,7 @@ from reconciler.engine.shape import shape_of
 from reconciler.operations.addresses import guess
 from reconciler.operations.drift import Found, find_drift
 from reconciler.operations.failures import Failure
+from reconciler.operations.putting import put
 from reconciler.operations.workspace import Workspace
 from reconciler.specs import Loaded, environments
 from reconciler.specs.adoption import CannotAdopt, Source, adopted, value_at
@@ -293,25 +292,11 @@ def _replaced(file: _File) -> Problem | None:
             return Problem(code="not-adopted", message=message, mark=where, help="run the command again")
         if not os.access(file.path, os.W_OK):
             return Problem(code="not-adopted", message=f"`{file.name}` may not be written", mark=where)
-        _put(file.path, file.after)
+        put(file.path, file.after)
     except OSError as error:
         message = f"`{file.name}` cannot be written: {(error.strerror or 'unknown reason').lower()}"
         return Problem(code="not-adopted", message=message, mark=where)
     return None
-
-
-def _put(path: FilePath, content: bytes) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
-        try:
-            temporary.write(content)
-            temporary.flush()
-            os.fchmod(temporary.fileno(), path.stat().st_mode & 0o7777)
-            os.fsync(temporary.fileno())
-            FilePath(temporary.name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                FilePath(temporary.name).unlink()
-            raise
 
 
 def _diff(file: _File) -> str:

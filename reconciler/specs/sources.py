@@ -72,6 +72,11 @@ class Sources:
         return self._files[file]
 
 
+def without_secrets(line: str, secret_keys: Collection[str] = ()) -> str:
+    """The line of a manifest with nothing behind a key that sounds like a secret's, or is one of `secret_keys`."""
+    return _masked(line, secret_keys)
+
+
 def _lines(text: str) -> list[str]:
     return re.split(r"\r\n|\r|\n", text)
 

@@ -14,7 +14,8 @@ from reconciler.specs.tree import Node
 Plain: TypeAlias = "None | bool | int | float | str"
 
 _INDICATORS: Final = frozenset("-?:,[]{}#&*!|>'\"%@`")
-_IN_FLOW: Final = frozenset(",[]{}")
+_IN_FLOW: Final = frozenset(",[]{}:?")
+"""Signs that end an unquoted text between brackets, for one reader or another."""
 _LETTERS: Final = frozenset({"y", "Y", "n", "N"})
 """Truth values of YAML 1.1 that PyYAML takes for text, and others do not."""
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
@@ -52,7 +53,7 @@ def is_plain(text: str, *, flow: bool = False) -> bool:
         return False
     if ": " in text or " #" in text or text.endswith(":") or "\t" in text:
         return False
-    if flow and (_IN_FLOW & set(text) or ":" in text):
+    if flow and _IN_FLOW & set(text):
         return False
     return reads_as_text(text)
 
