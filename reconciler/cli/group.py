@@ -21,6 +21,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "import": "Bring existing objects under management.",
         "dump": "Write manifests for what exists at the vendors.",
         "policies": "List and try the rules that manifests and plans must keep.",
+        "watch": "Plan or apply again and again, and say how that goes.",
         "events": "Look at, cut and import files of consent events.",
     },
     "Looking": {
