@@ -33,6 +33,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "drift": "Say what moved at the vendors since the last apply.",
         "history": "Say who changed what, when and why, and prove it.",
         "blame": "Say who set each field, and which apply carried it out.",
+        "projects": "List the projects of a repository, and which of them changed.",
         "snapshot": "Write what a plan without credentials needs.",
         "comment": "Keep one comment on a pull request up to date.",
     },

@@ -21,6 +21,10 @@ RIGHTS: dict[str, dict[str, dict[str, str]]] = {
     "apply-on-merge.yml": {"plan": {"contents": "read"}, "apply": {"contents": "read"}},
     "nightly-drift.yml": {"drift": {"contents": "read"}},
     "nightly-verify.yml": {"verify": {"contents": "read"}},
+    "plan-changed-projects.yml": {
+        "projects": {"contents": "read"},
+        "plan": {"contents": "read", "pull-requests": "write"},
+    },
     "plan-on-pull-request.yml": {
         "plan": {"contents": "read", "pull-requests": "write"},
         "fork": {"contents": "read", "actions": "read"},

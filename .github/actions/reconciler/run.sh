@@ -71,6 +71,11 @@ annotate_manifests() {
   reconciler "${before[@]}" validate --format github 2> /dev/null || true
 }
 
+matrix() {
+  reconciler "${before[@]}" projects "${words[@]}" --format=json > "$folder/matrix.json" || return
+  reconciler "${before[@]}" projects "${words[@]}" 2> /dev/null
+}
+
 summarize() { # a file: into the job's summary, which takes 1 MiB
   if [[ -s "$1" && -n "${GITHUB_STEP_SUMMARY:-}" ]]; then
     head -c 1000000 -- "$1" >> "$GITHUB_STEP_SUMMARY"
@@ -118,9 +123,9 @@ run() {
   local snapshot="${ACTION_SNAPSHOT:-}"
   local status=0 changes='' digest='' form line before=() words=() reports=() forms=() folder
   case "$command" in
-    validate | plan | apply | snapshot) failing="${failing:-false}" ;;
+    validate | plan | apply | snapshot | projects) failing="${failing:-false}" ;;
     drift | verify) failing="${failing:-true}" ;;
-    *) fail 'the input command is validate, plan, apply, drift, verify or snapshot' ;;
+    *) fail 'the input command is validate, plan, apply, drift, verify, snapshot or projects' ;;
   esac
   truth comment "$commenting"
   truth fail-on-changes "$failing"
@@ -147,6 +152,9 @@ run() {
     snapshot) words+=(-o "$folder/snapshot.json") ;;
     drift) forms=(markdown=md github=github sarif=sarif) ;;
     verify) forms=(markdown=md html=html junit=xml) ;;
+    projects)
+      if [[ -n "${ACTION_CHANGED_SINCE:-}" ]]; then words+=("--changed-since=$ACTION_CHANGED_SINCE"); fi
+      ;;
     apply)
       case "$approve" in
         sha256:*) words+=("--approve=$approve") ;;
@@ -173,13 +181,22 @@ run() {
     *) ;;
   esac
 
-  shown "$command" reconciler "${before[@]}" "$command" "${words[@]}" || status=$?
+  if [[ "$command" = projects ]]; then
+    shown "$command" matrix || status=$?
+  else
+    shown "$command" reconciler "${before[@]}" "$command" "${words[@]}" || status=$?
+  fi
   case "$command:$status" in
     plan:8 | apply:8 | snapshot:8) annotate_manifests ;;
     validate:0) ;;
     validate:*) annotate_manifests ;;
     plan:0 | drift:0 | verify:0) changes=false ;;
     plan:2 | drift:2 | verify:2) changes=true ;;
+    projects:0)
+      output matrix "$(cat -- "$folder/matrix.json")"
+      changes=true
+      if grep -q '"include": \[\]' "$folder/matrix.json"; then changes=false; fi
+      ;;
     *) ;;
   esac
   if [[ -s "$folder/plan.view" ]]; then
