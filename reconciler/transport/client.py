@@ -1,54 +1,37 @@
-"""
-The one HTTP client: it times out, repeats, waits its turn, hides secrets, and refuses what the caller may not send.
-
-Knows no vendor and no file. Whether an answer is good news is for the vendor's client to say.
-"""
+"""Requests and what becomes of them: sent once or again, in their turn, within their time."""
 
 from __future__ import annotations
 
-import base64
 import http.client
-import io
 import ipaddress
-import json as jsonlib
 import logging
 import math
 import random
 import re
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote, quote_plus, urlencode, urlsplit
+from typing import Self
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from reconciler import __version__
 from reconciler.sdk import NotDeclaredSafe, Pace, Reply, SafeRequest, Uncertain, Unreachable, Unreadable, VendorError
+from reconciler.transport.curtain import Curtain
+from reconciler.transport.documents import decode, encoded
+from reconciler.transport.turns import Turns
+from reconciler.transport.watch import LOCAL, EncryptedPool, PlainPool, Watch
 
-__all__ = ["Exchange", "Gate", "Timeouts", "Transport", "encoded"]
-
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("reconciler.transport")
 
 _CHUNK = 65_536
-_HIDDEN = "***"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=+-]{0,127}")
 """What the name of a request may look like: it is kept for years and shown to people."""
-_LEAST = 4
-"""Characters of the shortest secret that is hidden: gaps in ordinary words would tell a shorter one."""
-_DEEPEST = 100
-"""Levels of nesting in a document that anybody means; what walks through documents later may rely on it."""
-_MOST_VALUES = 2_000_000
-"""Commas and brackets in a document: a value of two bytes takes sixty in memory."""
-_LONGEST_LINE = 65_536
-"""Bytes of a line between the pieces of an answer; the library knows no bound there."""
 _LONG_WAIT = 300.0
 """Seconds above which a rate limit's wait is announced as a warning rather than as information."""
 
@@ -181,11 +164,11 @@ class Transport:
         self._user_agent = user_agent
         self._on_request = on_request
         self._at_once = threading.BoundedSemaphore(at_once)
-        self._turns = _Turns(clock)
-        self._curtain = _Curtain()
+        self._turns = Turns(clock)
+        self._curtain = Curtain()
         # A proxy is for hosts elsewhere: what runs on this machine is reached directly.
         manager = urllib3.ProxyManager(proxy) if proxy and scheme == "https" else urllib3.PoolManager()
-        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
+        manager.pool_classes_by_scheme = {"http": PlainPool, "https": EncryptedPool}
         self._pool = manager.connection_from_host(host, port, scheme, {"maxsize": at_once, "block": False})
 
     def __enter__(self) -> Self:
@@ -315,8 +298,8 @@ class Transport:
 
     def _send(self, call: _Call) -> Reply | _Failure:
         """One sending. Returns failures instead of raising, so that no foreign text hangs on an error of ours."""
-        watch = _Watch(self._timeouts.total)
-        _local.watch = watch
+        watch = Watch(self._timeouts.total)
+        LOCAL.watch = watch
         pace: Pace | None = None
         try:
             with self._at_once:
@@ -354,7 +337,7 @@ class Transport:
         names = (outcome.headers.get(header, "") for header in self._request_ids)
         return next((self.redact(name) for name in names if _NAME.fullmatch(name)), None)
 
-    def _exchange(self, call: _Call, watch: _Watch) -> Reply | _Failure:
+    def _exchange(self, call: _Call, watch: Watch) -> Reply | _Failure:
         response: urllib3.BaseHTTPResponse | None = None
         whole = False
         try:
@@ -398,7 +381,7 @@ class Transport:
             text = body.decode("utf-8-sig", errors="replace")
         else:
             try:
-                decoded = _decoded(body, text)
+                decoded = decode(body, text)
                 is_json = True
             except (ValueError, RecursionError):
                 pass
@@ -407,7 +390,7 @@ class Transport:
         headers = {name.lower(): value for name, value in response.headers.itermerged()}
         return Reply(status=response.status, headers=headers, body=decoded, is_json=is_json, text=text)
 
-    def _failure(self, error: Exception | None, watch: _Watch) -> _Failure:
+    def _failure(self, error: Exception | None, watch: Watch) -> _Failure:
         """What went wrong in our own words: the library's hold addresses and whatever the server sent."""
         sent = watch.sent
         if watch.cut:
@@ -476,232 +459,6 @@ class _Failure:
     too_large: bool = field(kw_only=True, default=False)
 
 
-class _Watch:
-    """
-    Watches over one sending: whether anything was sent, and that the answer ends in time.
-
-    A socket's own timeout begins anew with every byte, so a server that sends one a second would hold us for ever.
-    """
-
-    def __init__(self, total: float) -> None:
-        self.sent = False
-        self.cut = False
-        self.received = 0
-        self._total = total
-        self._timer: threading.Timer | None = None
-
-    def sending(self, over: socket.socket) -> None:
-        """Bytes are about to leave through this socket."""
-        self.sent = True
-        if self._timer is None:
-            self._timer = threading.Timer(self._total, self._expire, (over,))
-            self._timer.daemon = True
-            self._timer.start()
-
-    def end(self) -> None:
-        """The answer is here, or never will be."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _expire(self, over: socket.socket) -> None:
-        self.cut = True
-        try:
-            # Not the TLS socket's own method, which takes the session away under the reading thread.
-            socket.socket.shutdown(over, socket.SHUT_RDWR)
-        except OSError:
-            return
-
-
-class _Local(threading.local):
-    watch: _Watch | None = None
-
-
-_local = _Local()
-
-
-class _Watched(http.client.HTTPConnection):
-    def send(self, data: Any) -> None:  # noqa: ANN401 - as in the class above
-        if self.sock is None:
-            self.connect()
-        # What a proxy is asked first is not yet the request.
-        if _local.watch is not None and not (isinstance(data, bytes) and data.startswith(b"CONNECT ")):
-            _local.watch.sending(self.sock)
-        super().send(data)
-
-
-class _Lines(io.BufferedReader):
-    """What a server sends, without lines that never end: the size of a piece is read with no bound by the library."""
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size >= 0:
-            return super().readline(size)
-        line = super().readline(_LONGEST_LINE + 1)
-        if len(line) > _LONGEST_LINE:
-            raise http.client.LineTooLong("size of a piece")
-        return line
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *more: Any, **words: Any) -> None:  # noqa: ANN401 - as in the class above
-        super().__init__(sock, *more, **words)
-        self.fp = _Lines(self.fp.detach())
-
-
-class _PlainConnection(_Watched, HTTPConnection):
-    response_class = _Response
-
-
-class _EncryptedConnection(_Watched, HTTPSConnection):
-    response_class = _Response
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _EncryptedPool(HTTPSConnectionPool):
-    ConnectionCls = _EncryptedConnection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Turn:
-    """Not now: wait this long, because of this, until this instant."""
-
-    wait: float
-    reason: str
-    until: float
-    status: int | None
-
-
-class _Turns:
-    """
-    Whose turn it is under a rate limit that all threads share.
-
-    Requests on their way are counted as used, since the last answer may not know of them yet. Once a window is over
-    nothing is known, so requests flow until the next answer tells.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._in_flight = 0
-        self._remaining = 0
-        self._reset: float | None = None
-        self._reason = ""
-        self._status: int | None = None
-
-    def take(self) -> _Turn | None:
-        """Begin a request now (`None`), or wait and ask again."""
-        with self._lock:
-            now = self._clock()
-            if self._reset is not None and now >= self._reset:
-                self._reset = None
-            if self._reset is not None and self._remaining <= 0:
-                return _Turn(wait=self._reset - now, reason=self._reason, until=self._reset, status=self._status)
-            self._remaining -= 1
-            self._in_flight += 1
-            return None
-
-    def done(self, pace: Pace | None) -> None:
-        """A request has ended; `pace` is what its answer said."""
-        with self._lock:
-            self._in_flight -= 1
-            if pace is None:
-                return
-            reset = self._clock() + pace.reset_seconds
-            remaining = pace.remaining - self._in_flight
-            # Resets are whole seconds: within a second it is the window we know, and answers may overtake each other.
-            if self._reset is not None and abs(reset - self._reset) <= 1.0:
-                remaining = min(remaining, self._remaining)
-            elif self._reset is not None and reset < self._reset and self._status is not None:
-                return  # an answer from before the 429
-            self._remaining, self._reset, self._status = remaining, reset, None
-            self._reason = f"the vendor's rate limit is used up for {pace.reset_seconds:.0f} s"
-
-    def closed(self, wait: float, reason: str, *, status: int) -> None:
-        """The vendor turned a request away: nobody asks again before `wait` seconds have passed."""
-        with self._lock:
-            self._remaining, self._reset = 0, self._clock() + wait
-            self._reason, self._status = reason, status
-
-    def over(self, turn: _Turn) -> None:
-        """The wait for this turn is over."""
-        with self._lock:
-            if self._reset == turn.until:
-                self._reset = None
-
-
-class _Curtain:
-    """Texts that nobody may see, in every form in which they may turn up."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-
-    def hide(self, secret: str) -> None:
-        if len(secret) < _LEAST:
-            return
-        with self._lock:
-            if secret in self._forms:
-                return
-            self._forms.update(_forms(secret))
-            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-    def redact(self, text: str) -> str:
-        pattern = self._pattern
-        return pattern.sub(_HIDDEN, text) if pattern else text
-
-    def redact_document(self, value: object) -> object:
-        match value:
-            case str():
-                return self.redact(value)
-            case dict():
-                return {self.redact(str(key)): self.redact_document(each) for key, each in value.items()}
-            case list():
-                return [self.redact_document(each) for each in value]
-            case _:
-                return value
-
-
-def _forms(secret: str) -> Iterator[str]:
-    for part in _parts(secret):
-        yield part
-        for escaped in (jsonlib.dumps(part)[1:-1], jsonlib.dumps(part, ensure_ascii=False)[1:-1]):
-            yield escaped
-            yield jsonlib.dumps(escaped)[1:-1]  # a JSON text inside a JSON text, as a service-account key is sent
-        yield from (quote(part), quote(part, safe=""), quote_plus(part))
-        if len(part) < 6:
-            continue  # too few characters for base64 to tell them from chance
-        raw = part.encode("utf-8", errors="surrogatepass")
-        for shift in range(3):
-            # In the middle of an encoded text a secret may begin at any of three positions within a group; the
-            # characters that it shares with its neighbours are left out.
-            code = base64.b64encode(b"\0" * shift + raw).rstrip(b"=").decode()
-            begin, spare = (0, 2, 3)[shift], (len(raw) + shift) % 3
-            inner = code[begin : len(code) - (1 if spare else 0)]
-            yield inner
-            yield inner.replace("+", "-").replace("/", "_")
-
-
-def _parts(secret: str) -> Iterator[str]:
-    """The secret, its long lines and, if it is a JSON object, its long texts: servers quote parts of what they get."""
-    if secret:
-        yield secret
-    lines = secret.splitlines()
-    if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= 16 and not line.startswith("-----"))
-    if secret.lstrip().startswith("{"):
-        try:
-            document = jsonlib.loads(secret)
-        except (ValueError, RecursionError):
-            return
-        for value in document.values():
-            if isinstance(value, str) and len(value) >= 16 and not value.startswith(("http://", "https://")):
-                yield from _parts(value)
-
-
 def _split(base_url: str) -> tuple[str, str, int | None, str]:
     parts = urlsplit(base_url)
     host = parts.hostname
@@ -738,12 +495,6 @@ def _media_type(document: object, form: Mapping[str, str] | None) -> str | None:
     return None if document is None else "application/json"
 
 
-def encoded(document: object) -> bytes:
-    """The bytes that a JSON document is sent as, for whoever signs them."""
-    # ASCII: a text with half a surrogate pair must not fail with an error that holds the whole document.
-    return jsonlib.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
-
-
 def _is_an_end(status: int) -> bool:
     """
     Whether an answer with this status is whole and final, whatever it means.
@@ -751,64 +502,6 @@ def _is_an_end(status: int) -> bool:
     What is only announced (1xx) or a part that nobody asked for (206) says nothing about the request.
     """
     return 200 <= status < 500 and status != 206
-
-
-def _decoded(body: bytes, text: str) -> object:
-    """
-    The document, if it can only be read in one way and by anybody.
-
-    Raises `ValueError` for what is no JSON, for keys that come twice in one object, for numbers that no other program
-    holds, and for documents too deep or too full to be meant; `RecursionError` for the deepest.
-    """
-    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
-        raise ValueError("there are too many values in it")
-    document = jsonlib.loads(
-        text,
-        object_pairs_hook=_object,
-        parse_int=_whole_number,
-        parse_float=_number,
-        parse_constant=_no_such_number,
-    )
-    _check_depth(document)
-    return document
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key comes twice")  # and nobody knows which one is meant
-    return found
-
-
-def _whole_number(digits: str) -> int:
-    if len(digits) > 20 or not -(2**63) <= (found := int(digits)) < 2**64:
-        raise ValueError("a number has too many digits")
-    return found
-
-
-def _number(digits: str) -> float:
-    found = float(digits)
-    if math.isinf(found):
-        raise ValueError("a number is too large")
-    return found
-
-
-def _no_such_number(text: str) -> object:
-    raise ValueError(f"`{text}` is no number in JSON")
-
-
-def _check_depth(document: object) -> None:
-    level = [document]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise ValueError("it is nested too deep")
 
 
 def _backoff(attempt: int, jitter: float) -> float:
