@@ -68,11 +68,13 @@ def to_svg(
     edges: Mapping[Address, Iterable[Address]],
     *,
     title: str = "Dependencies",
+    styled: bool = True,
 ) -> str:
     """
     A picture that stands by itself, readable on light and dark ground; arguments as for `to_dot`.
 
-    What needs others stands above what it needs. `title` is what a screen reader says.
+    What needs others stands above what it needs. `title` is what a screen reader says. Without `styled` the page that
+    it becomes a part of says how `.box`, `.name` and `.kind` look.
     """
     everything, needs = _closed(nodes, edges)
     widths = {each: _box_width(each, action) for each, action in everything.items()}
@@ -91,7 +93,7 @@ def to_svg(
         opening,
         f'<title id="title">{_xml(title)}</title>',
         f'<desc id="description">{description}</desc>',
-        _STYLE,
+        *((_STYLE,) if styled else ()),
         f'<g transform="translate({_number(_MARGIN)} {_number(_MARGIN)})">',
     ]
     lines += [_path(each, layout) for each in sorted(layout.edges)]

@@ -79,7 +79,7 @@ def _block(record: LedgerRecord, *, colour: bool, width: int) -> Iterator[str]:
     names = [plain(str(each)) for each in found[:_ADDRESSES]]
     if len(found) > _ADDRESSES:
         names.append(f"{len(found) - _ADDRESSES} more")
-    yield from wrap(f"{told}: {', '.join(names)}" if names else told, width, first="    ", rest="    ")
+    yield from wrap(f"{plain(told)}: {', '.join(names)}" if names else plain(told), width, first="    ", rest="    ")
 
 
 def render_record(
@@ -135,10 +135,11 @@ def _deed(deed: Deed, reading: Reading, *, colour: bool, width: int, verbose: bo
     yield paint(plain(f"{deed.address}  {deed.verb}{status}"), Style.STRONG, colour=colour)
     for word, text in _about(deed):
         yield from wrap(plain(text), width, first=f"    {pad(word, _WORD)}", rest=" " * (4 + _WORD))
-    yield from lay_out(_views(deed, reading), width=width, indent=2, colour=colour, verbose=verbose)
+    yield from lay_out(views(deed, reading), width=width, indent=2, colour=colour, verbose=verbose)
 
 
-def _views(deed: Deed, reading: Reading) -> list[FieldView]:
+def views(deed: Deed, reading: Reading) -> list[FieldView]:
+    """Which fields a deed changed, or was to change; what is made or dropped shows everything."""
     before, after = deed.before, deed.after
     if before is not None and after is not None and (before.id is None or after.id is not None):
         found = versions(before.document, after.document, reading)

@@ -23,7 +23,9 @@ Said = Document | Unreadable | None
 
 def commit(name: str, *parents: str, ends: bool = False) -> Commit:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Commit(id=name, tree="", parents=parents, author="Ana", email="ana@example.com", at=at, subject=name, ends=ends)
+    return Commit(
+        id=name, tree="", parents=parents, author="Ana", email="ana@example.com", at=at, subject=name, ends=ends
+    )
 
 
 def version(document: Document, address: Address = HERE, renamed_from: Address | None = None) -> Version:

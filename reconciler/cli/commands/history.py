@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.engine.ledger import Leaf
-    from reconciler.operations.history import Verified
+    from reconciler.operations.history import Question, Verified
+    from reconciler.operations.workspace import Workspace
 
 _AGO = re.compile(r"([0-9]{1,5})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -65,12 +68,28 @@ class DigestType(click.ParamType[str]):
 FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def choose(function: F) -> F:
+    """Which records are meant."""
+    for option in (
+        click.option("--commit", metavar="COMMIT", help="Only what was done for this commit, which may be shortened."),
+        click.option("--until", type=MomentType(end_of_day=True), metavar="TIME", help="Only up to then."),
+        click.option(
+            "--since", type=MomentType(), metavar="TIME", help="Only from then on: a day, a time, or `7d` ago."
+        ),
+        click.option("--who", metavar="NAME", help="Only what this person or job did."),
+        click.option(
+            "--address", type=ADDRESS, metavar="ADDRESS", help="Only what was done to this resource, renamed or not."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @click.group(invoke_without_command=True)
-@click.option("--address", type=ADDRESS, metavar="ADDRESS", help="Only what was done to this resource.")
-@click.option("--who", metavar="NAME", help="Only what this person or job did.")
-@click.option("--since", type=MomentType(), metavar="TIME", help="Only from then on: a day, a time, or `7d` ago.")
-@click.option("--until", type=MomentType(end_of_day=True), metavar="TIME", help="Only up to then.")
-@click.option("--commit", metavar="COMMIT", help="Only what was done for this commit, which may be shortened.")
+@choose
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="0: all of them.")
 @FORM
 @click.pass_context
@@ -85,15 +104,11 @@ def command(context: click.Context, /, **words: Any) -> int | None:
 
 @running
 def _list(session: Session, /, limit: int, form: str, **words: Any) -> int:
-    from reconciler.operations.history import Question, listed
+    from reconciler.operations.history import listed
     from reconciler.reports.history_text import render_history
 
     workspace = session.open()
-    now = workspace.clock.now()
-    for word in ("since", "until"):
-        if isinstance(words[word], timedelta):
-            words[word] = now - words[word]
-    found = listed(workspace, Question(**words))
+    found = listed(workspace, _question(workspace, words))
     chosen = list(islice(found, limit)) if limit else list(found)
     if form == "json":
         click.echo(json.dumps([_row(each) for each in chosen], indent=2))
@@ -107,6 +122,15 @@ def _list(session: Session, /, limit: int, form: str, **words: Any) -> int:
     elif limit and next(found, None) is not None:
         click.echo(f"Older records are left out; `--limit 0` shows all, this showed {limit}.", err=True)
     return 0
+
+
+def _question(workspace: Workspace, words: Mapping[str, Any]) -> Question:
+    """What was asked for, with times before now counted from now."""
+    from reconciler.operations.history import Question
+
+    now = workspace.clock.now()
+    whole: dict[str, Any] = {word: now - each if isinstance(each, timedelta) else each for word, each in words.items()}
+    return Question(**whole)
 
 
 def _row(leaf: Leaf) -> Mapping[str, object]:
@@ -166,6 +190,52 @@ def show(session: Session, number: int, form: str, *, verbose: bool) -> int:
         )
     )
     return 0
+
+
+@command.command("export")
+@click.option("--format", "form", type=click.Choice(["csv", "json", "html"]), default="json", show_default=True)
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it there.")
+@choose
+@running
+def export(session: Session, /, form: str, out: Path | None, **words: Any) -> int:
+    """
+    Give the records away whole, oldest first: as a table, as JSON, or as one page to read in a browser.
+
+    A table has one line for each field, safe to open in a spreadsheet. The page needs no server and fetches nothing:
+    timeline, search, the life of every resource, and who needs whom now. Secrets are references.
+    """
+    workspace = session.open()
+    text = session.redact(_exported(workspace, _question(workspace, words), form))
+    if out is None:
+        click.echo(text, nl=False)
+        return 0
+    try:
+        out.write_bytes(text.encode())
+    except OSError as error:
+        from reconciler.operations.failures import Failure
+
+        raise Failure(f"the export cannot be written to `{out}`: {error.strerror}") from None
+    click.echo(f"written to {plain(str(out))}", err=True)
+    return 0
+
+
+def _exported(workspace: Workspace, question: Question, form: str) -> str:
+    from reconciler.operations.history_export import as_page, exported
+
+    if form == "html":
+        from reconciler.reports.history_html import render_history_html
+
+        return render_history_html(as_page(workspace, question), traits=workspace.catalog.traits)
+    found = exported(workspace, question)
+    if form == "csv":
+        from reconciler.reports.history_csv import history_csv
+
+        return "".join(history_csv(found.records, traits=workspace.catalog.traits, names=found.names))
+    from reconciler.engine.codec import encode_object
+    from reconciler.values.ledger import LedgerRecord
+
+    whole = [{"digest": digest, **encode_object(LedgerRecord, record)} for record, digest in found.records]
+    return json.dumps(whole, indent=2, sort_keys=True) + "\n"
 
 
 @command.command("verify")
