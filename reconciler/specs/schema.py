@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from reconciler.sdk import Catalog, Kind
+from reconciler.sdk import Catalog, Kind, NameOrId, SecretReference
 from reconciler.specs.delivery import delivery_schema
 from reconciler.specs.envelope import VERSION
 from reconciler.specs.reader import read
+from reconciler.specs.schema_words import words_of
 from reconciler.values import OnRemoval, ReplaceOrder
 
 Schema = dict[str, Any]
@@ -25,12 +26,25 @@ _VARIABLE: Final[Schema] = {
     "title": "Variable",
     "description": "A value of the environment, from `values` in reconciler.yaml",
     "type": "object",
-    "properties": {"var": {"type": "string", "minLength": 1}},
+    "properties": {"var": {"type": "string", "minLength": 1, "description": "The value's name"}},
     "required": ["var"],
     "additionalProperties": False,
 }
 _VARIABLE_REF: Final[Schema] = {"$ref": "#/$defs/variable"}
 _SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
+_SECRET: Final[Schema] = TypeAdapter(SecretReference).json_schema()
+_REFERENCE: Final[Schema] = TypeAdapter(NameOrId).json_schema()
+_SECRET_WORDS: Final = {
+    "env": "The environment variable that holds it",
+    "file": "The file that holds it",
+    "awsSecretsManager": "Its name or ARN in AWS Secrets Manager",
+    "gcpSecretManager": "Its place in Google's Secret Manager, such as `projects/example/secrets/lake`",
+    "vault": "Its path in HashiCorp Vault",
+    "named": "The source that reconciler.yaml defines under this name",
+    "key": "Which value, of a secret that holds several",
+    "version": "Raised with every new value: that is how a rotation is seen",
+}
+"""What the parts of a reference to a secret mean."""
 
 
 def json_schema(catalog: Catalog) -> Schema:
@@ -42,6 +56,12 @@ def json_schema(catalog: Catalog) -> Schema:
     """
     definitions: Schema = {
         "variable": _VARIABLE,
+        "secret": _secret(),
+        "reference": {
+            "title": "Reference",
+            "description": "The name of another manifest, or `{id: …}` for an object that is not managed here",
+            **_Opener({}).inside(_described(_REFERENCE, {"id": "The object's id at the vendor"})),
+        },
         "metadata": _metadata(),
         "lifecycle": _lifecycle(list(OnRemoval)),
         "delivery": delivery_schema(_or_variable),
@@ -94,6 +114,10 @@ def _branch(catalog: Catalog, version: str, vendor: str, kind: Kind, definitions
     prefix = f"{vendor}.{kind.name}"
     spec = TypeAdapter(kind.spec).json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}.{{model}}")
     own: Schema = spec.pop("$defs", {})
+    words = words_of(kind.spec)
+    for name, each in (*own.items(), (spec.get("title", ""), spec)):
+        for key, sentence in words.get(name, {}).items():
+            each["properties"][key].setdefault("description", sentence.removesuffix("."))
     if kind.name_field is not None:
         _without_required(spec, kind.name_field, {f"#/$defs/{prefix}.{key}": each for key, each in own.items()})
     open_to_variables = _Opener({f"#/$defs/{prefix}.{key}": each for key, each in own.items()})
@@ -123,8 +147,28 @@ def _branch(catalog: Catalog, version: str, vendor: str, kind: Kind, definitions
     }
 
 
+def _secret() -> Schema:
+    return {
+        "title": "Secret",
+        "description": "Where a secret is kept, never the secret itself",
+        **_Opener({}).inside(_described(_SECRET, _SECRET_WORDS)),
+    }
+
+
+def _described(schema: Schema, words: Mapping[str, str]) -> Schema:
+    """The schema with a description of every property that has none, in each of its forms."""
+    result = dict(schema)
+    if "properties" in result:
+        result["properties"] = {key: {"description": words[key], **each} for key, each in result["properties"].items()}
+    for key in ("anyOf", "oneOf"):
+        if key in result:
+            result[key] = [_described(each, words) for each in result[key]]
+    return result
+
+
 def _metadata() -> Schema:
     return {
+        "description": "What the manifest is called",
         "type": "object",
         "properties": {
             "name": {
@@ -167,7 +211,7 @@ def _lifecycle(on_removal: Iterable[OnRemoval]) -> Schema:
                             "type": "object",
                             "description": "A field that is not compared for a time, or for a reason",
                             "properties": {
-                                "path": _or_variable({"type": "string", "pattern": _FIELD}),
+                                "path": _or_variable({"type": "string", "description": "The field", "pattern": _FIELD}),
                                 "until": _or_variable(
                                     {
                                         "type": "string",
@@ -255,7 +299,14 @@ class _Opener:
         self._definitions = definitions
 
     def inside(self, schema: Schema) -> Schema:
-        """The schema with its inner places opened, not itself."""
+        """The schema with its inner places opened, not itself; what every kind has is said once."""
+        spoken = {key: each for key, each in schema.items() if key in {"description", "title", "default"}}
+        if "anyOf" in schema:  # a manifest leaves the key out instead of writing null
+            schema = {**schema, "anyOf": [each for each in schema["anyOf"] if each.get("type") != "null"]}
+        for name, common in (("secret", _SECRET), ("reference", _REFERENCE)):
+            if {key: each for key, each in schema.items() if key not in spoken} == common:
+                said = {"description": spoken["description"]} if "description" in spoken else {}
+                return {**said, "$ref": f"#/$defs/{name}"}
         result = {key: each for key, each in schema.items() if key != "discriminator"}  # a word of OpenAPI
         for key in ("properties", "patternProperties"):
             if key in result:
@@ -270,11 +321,13 @@ class _Opener:
                 result[key] = [self.inside(each) for each in result[key] if each.get("type") != "null"]
         if result.get("default", ...) is None:  # a manifest leaves the key out instead
             del result["default"]
+        if len(result.get("anyOf", ())) == 1 and not result["anyOf"][0].keys() & result.keys():
+            result.update(result.pop("anyOf")[0])
         return result
 
     def place(self, schema: Schema) -> Schema:
-        """The schema of a place, opened when a scalar may stand there."""
-        opened = self.inside(schema)
+        """The schema of a place, opened when a scalar may stand there. A title only repeats the key."""
+        opened = self.inside({key: each for key, each in schema.items() if key != "title"})
         return _or_variable(opened) if self._scalar(schema) else opened
 
     def _scalar(self, schema: Schema, seen: frozenset[str] = frozenset()) -> bool:

@@ -51,58 +51,81 @@ class AccessKey(Spec):
 
     # That another way to authenticate can be put in place is not documented, so the account is made anew.
     spec_name: Annotated[Literal["Access Key"], Immutable()]
+    """How to sign in: which of the authentications that Adobe offers for the destination."""
     s3_access_key: Annotated[str, Field(pattern=r"^[A-Z2-7]{20}$")]
+    """The key's id: twenty capital letters and digits."""
     s3_secret_key: SecretReference
+    """The secret key, as a reference."""
 
 
 class AssumedRole(Spec):
     """A role that trusts Adobe's AWS account 670664943635."""
 
     spec_name: Annotated[Literal["Assumed Role"], Immutable()]
+    """How to sign in: which of the authentications that Adobe offers for the destination."""
     s3_role: Annotated[RoleArn, WriteOnly()]
+    """The ARN of the role that Adobe assumes."""
 
 
 class ConnectionString(Spec):
     """A connection string of an Azure storage account."""
 
     spec_name: Annotated[Literal["ConnectionString"], Immutable()]
+    """How to sign in: which of the authentications that Adobe offers for the destination."""
     connection_string: SecretReference
+    """The storage account's connection string, as a reference."""
 
 
 class ServicePrincipal(Spec):
     """A service principal of Azure; the container is part of the URL."""
 
     spec_name: Annotated[Literal["Azure Service Principal Auth"], Immutable()]
+    """How to sign in: which of the authentications that Adobe offers for the destination."""
     url: Text
+    """The container, such as `abfss://exports@example.dfs.core.windows.net`."""
     tenant: Text
+    """The directory that the service principal lies in."""
     service_principal_id: Text
+    """The application's (client) id."""
     service_principal_key: SecretReference
+    """The client secret, as a reference."""
 
 
 class InteroperabilityKey(Spec):
     """An HMAC key of Google Cloud Storage."""
 
     spec_name: Annotated[Literal["Google Cloud Storage authentication credentials"], Immutable()]
+    """How to sign in: which of the authentications that Adobe offers for the destination."""
     access_key_id: Text
+    """The id of the interoperability key."""
     secret_access_key: SecretReference
+    """The key's secret, as a reference."""
 
 
 class Password(Spec):
     """A user of an SFTP server, with a password."""
 
     spec_name: Annotated[Literal["SFTP with Password"], Immutable()]
+    """How to sign in: which of the authentications that Adobe offers for the destination."""
     domain: Text
+    """The server's host name or address."""
     username: Text
+    """Who signs in."""
     password: SecretReference
+    """The password, as a reference."""
 
 
 class SshKey(Spec):
     """A user of an SFTP server, with a private key that has no passphrase."""
 
     spec_name: Annotated[Literal["SFTP with SSH Key"], Immutable()]
+    """How to sign in: which of the authentications that Adobe offers for the destination."""
     domain: Text
+    """The server's host name or address."""
     username: Text
+    """Who signs in."""
     ssh_key: SecretReference
+    """The private key, as a reference."""
 
 
 class Encryption(Spec):
@@ -110,13 +133,16 @@ class Encryption(Spec):
 
     # Whether it can be changed in place is not documented, so the account is made anew.
     public_key: Annotated[Text, Immutable()]
+    """The public key. Another one makes the account anew."""
 
 
 class Account(Spec):
     """What every account has."""
 
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
 
 
 S3Auth = Annotated[AccessKey | AssumedRole, Field(discriminator="spec_name")]
@@ -127,24 +153,33 @@ class S3Account(Account):
     """Amazon S3."""
 
     destination: Annotated[Literal["amazonS3"], Immutable()]
+    """An account at Amazon S3."""
     auth: S3Auth
+    """The credentials that Adobe writes with."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class BlobAccount(Account):
     """Azure Blob Storage."""
 
     destination: Annotated[Literal["azureBlob"], Immutable()]
+    """An account at Azure Blob Storage."""
     auth: ConnectionString
+    """The credentials that Adobe writes with."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class AdlsAccount(Account):
     """Azure Data Lake Storage Gen2."""
 
     destination: Annotated[Literal["adlsGen2"], Immutable()]
+    """An account at Azure Data Lake Storage Gen2."""
     auth: ServicePrincipal
+    """The credentials that Adobe writes with."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class LandingZone(Account):
@@ -152,22 +187,29 @@ class LandingZone(Account):
 
     # Its connection spec has no encryption, its page in the UI mentions a key (contradictory): not supported.
     destination: Annotated[Literal["dataLandingZone"], Immutable()]
+    """An account at Data Landing Zone, Adobe's own storage."""
 
 
 class GoogleAccount(Account):
     """Google Cloud Storage."""
 
     destination: Annotated[Literal["googleCloudStorage"], Immutable()]
+    """An account at Google Cloud Storage."""
     auth: InteroperabilityKey
+    """The credentials that Adobe writes with."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class SftpAccount(Account):
     """SFTP."""
 
     destination: Annotated[Literal["sftp"], Immutable()]
+    """An account at an SFTP server."""
     auth: SftpAuth
+    """The credentials that Adobe writes with."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class BaseConnections(Collection):

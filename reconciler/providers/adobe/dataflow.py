@@ -45,14 +45,21 @@ class Flow(Spec):
     """An export on a schedule."""
 
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
     source: Annotated[NameOrId, RefersTo("SourceConnection")]
+    """What is exported: the name of a `SourceConnection`."""
     # That another target can be put in place is not documented.
     target: Annotated[NameOrId, RefersTo("TargetConnection"), Immutable()]
+    """Where to: the name of a `TargetConnection`."""
     schedule: when.Schedule
+    """When."""
     folder_template: Annotated[when.FolderTemplate | None, ServerDefault(when.DEFAULT_TEMPLATE)] = None
+    """The folders below the path; `%DATASET_ID%/%EXPORT_TIME%` when left out."""
     # New dataflows are enabled (Update dataflows; documented).
     enabled: Annotated[bool, ServerDefault(value=True)] = True
+    """Whether it exports; true when left out."""
 
 
 class Dataflows(Collection):

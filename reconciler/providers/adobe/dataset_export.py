@@ -33,59 +33,82 @@ from reconciler.values import Address, Lifecycle, OnRemoval, Problem, Ref, Resou
 
 class _Export(Spec):
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
     # In place of `auth`: an account that several exports share, by the name of its manifest.
     base_connection: Annotated[NameOrId, RefersTo("BaseConnection")] | None = None
+    """In place of `auth`: an account that several exports share, by the name of its manifest."""
     datasets: DatasetList
+    """What is exported. Another list makes the source anew; the dataflow keeps its id and its schedule."""
     schedule: Schedule
+    """When."""
     folder_template: FolderTemplate | None = None
+    """The folders below the path; `%DATASET_ID%/%EXPORT_TIME%` when left out."""
     enabled: bool = True
+    """Whether it exports; true when left out."""
 
 
 class S3Export(_Export, S3Location):
     """To Amazon S3."""
 
     destination: Literal["amazonS3"]
+    """Files go to Amazon S3."""
     auth: S3Auth | None = None
+    """The credentials that Adobe writes with; or name an account in `baseConnection`."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class BlobExport(_Export, BlobLocation):
     """To Azure Blob Storage."""
 
     destination: Literal["azureBlob"]
+    """Files go to Azure Blob Storage."""
     auth: ConnectionString | None = None
+    """The credentials that Adobe writes with; or name an account in `baseConnection`."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class AdlsExport(_Export, FolderLocation):
     """To Azure Data Lake Storage Gen2."""
 
     destination: Literal["adlsGen2"]
+    """Files go to Azure Data Lake Storage Gen2."""
     auth: ServicePrincipal | None = None
+    """The credentials that Adobe writes with; or name an account in `baseConnection`."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class LandingZoneExport(_Export, FolderLocation):
     """To Data Landing Zone, which needs no credentials."""
 
     destination: Literal["dataLandingZone"]
+    """Files go to Data Landing Zone, Adobe's own storage."""
 
 
 class GoogleExport(_Export, GoogleLocation):
     """To Google Cloud Storage."""
 
     destination: Literal["googleCloudStorage"]
+    """Files go to Google Cloud Storage."""
     auth: InteroperabilityKey | None = None
+    """The credentials that Adobe writes with; or name an account in `baseConnection`."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 class SftpExport(_Export, SftpLocation):
     """To an SFTP server."""
 
     destination: Literal["sftp"]
+    """Files go to an SFTP server."""
     auth: SftpAuth | None = None
+    """The credentials that Adobe writes with; or name an account in `baseConnection`."""
     encryption: Encryption | None = None
+    """Encrypts files with a public key of yours."""
 
 
 def _parts(export: Resource) -> Iterable[Resource]:

@@ -40,9 +40,13 @@ class Schedule(Spec):
     """How often, from when and until when. Without an end Adobe would set one six months ahead, so it is required."""
 
     every: Literal["3h", "6h", "8h", "9h", "12h", "1d"] | None = None
+    """The rhythm; or `once`."""
     once: Literal[True] | None = None
+    """One export and no more; or `every`."""
     start: Moment
+    """When it begins. A start that has passed cannot be changed."""
     end: Moment
+    """When it ends: from then on it exports nothing."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

@@ -37,7 +37,9 @@ class DatasetRef(Spec):
     """One dataset, by its id or by its name in the catalog. Names may repeat there, ids do not."""
 
     id: DatasetId | None = None
+    """The dataset's id; or its name."""
     name: Text | None = None
+    """The dataset's name, which no other may have; or its id."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -55,8 +57,11 @@ class Source(Spec):
     """A set of datasets that share one schedule."""
 
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
     datasets: DatasetList
+    """What is exported, in any order. Another list makes the source anew."""
 
 
 class SourceConnections(Collection):

@@ -57,83 +57,102 @@ class Format(Spec):
     """What the files look like."""
 
     dataset_file_type: Literal["JSON", "PARQUET"]
+    """What the files are: `PARQUET`, or `JSON`, which is compressed only."""
     compression: Literal["GZIP", "NONE"]
+    """`GZIP`, or `NONE`."""
 
 
 class S3Location(Format):
     """A folder in a bucket at Amazon S3."""
 
     bucket_name: S3Bucket
+    """The bucket."""
     path: Annotated[str, Field(pattern=S3_PATH)]
+    """The folder in the bucket."""
 
 
 class BlobLocation(Format):
     """A folder in a container at Azure Blob Storage."""
 
     container: Container
+    """The container."""
     path: Annotated[str, Field(pattern=BLOB_PATH)]
+    """The folder in the container."""
 
 
 class FolderLocation(Format):
     """A folder; the container is the account's."""
 
     path: Text
+    """The folder."""
 
 
 class GoogleLocation(Format):
     """A folder in a bucket at Google Cloud Storage."""
 
     bucket_name: GoogleBucket
+    """The bucket."""
     path: Annotated[str, Field(pattern=S3_PATH)]
+    """The folder in the bucket."""
 
 
 class SftpLocation(Format):
     """A folder of an SFTP server."""
 
     remote_path: Text
+    """The folder on the server."""
 
 
 class _Target(Spec):
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
     # That it can be changed in place is not documented.
     base_connection: Annotated[NameOrId, RefersTo("BaseConnection"), Immutable()]
+    """The account: the name of its manifest, or `{id: …}`."""
 
 
 class S3Target(_Target, S3Location):
     """Amazon S3."""
 
     destination: Annotated[Literal["amazonS3"], Immutable()]
+    """Files go to Amazon S3."""
 
 
 class BlobTarget(_Target, BlobLocation):
     """Azure Blob Storage."""
 
     destination: Annotated[Literal["azureBlob"], Immutable()]
+    """Files go to Azure Blob Storage."""
 
 
 class AdlsTarget(_Target, FolderLocation):
     """Azure Data Lake Storage Gen2."""
 
     destination: Annotated[Literal["adlsGen2"], Immutable()]
+    """Files go to Azure Data Lake Storage Gen2."""
 
 
 class LandingZoneTarget(_Target, FolderLocation):
     """Data Landing Zone."""
 
     destination: Annotated[Literal["dataLandingZone"], Immutable()]
+    """Files go to Data Landing Zone, Adobe's own storage."""
 
 
 class GoogleTarget(_Target, GoogleLocation):
     """Google Cloud Storage."""
 
     destination: Annotated[Literal["googleCloudStorage"], Immutable()]
+    """Files go to Google Cloud Storage."""
 
 
 class SftpTarget(_Target, SftpLocation):
     """SFTP."""
 
     destination: Annotated[Literal["sftp"], Immutable()]
+    """Files go to an SFTP server."""
 
 
 class TargetConnections(Collection):

@@ -32,6 +32,7 @@ class S3Config(Spec):
 
     # Undocumented whether it can be changed; the role that Didomi makes trusts this very account, so it is replaced.
     account_id: Annotated[AccountId, Immutable()]
+    """The AWS account that may read the bucket; quote it."""
 
 
 class GcpConfig(Spec):
@@ -39,28 +40,39 @@ class GcpConfig(Spec):
 
     # Undocumented whether these can be changed in place, so they are replaced.
     project_id: Annotated[Text, Immutable()]
+    """The project at Google Cloud."""
     bucket_name: Annotated[Text, Immutable()]
+    """The bucket."""
     # The service account's JSON as one text (Didomi, Configure a batch export; documented). Undocumented whether it is
     # given back, so it is never compared.
     key: SecretReference
+    """The service account's JSON as text, as a reference; never read back."""
 
 
 class S3Destination(Spec):
     """AWS S3, owned by Didomi."""
 
     type_id: Annotated[Literal["aws-s3-didomi"], Immutable()]
+    """A bucket that Didomi owns and lets an AWS account read."""
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
     config: S3Config
+    """Who may read."""
 
 
 class GcpDestination(Spec):
     """Google Cloud Storage."""
 
     type_id: Annotated[Literal["gcp-storage"], Immutable()]
+    """A bucket of yours at Google Cloud."""
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
     config: GcpConfig
+    """The bucket, and the key to it."""
 
 
 class _Unknown(Spec):

@@ -19,6 +19,7 @@ class Switch(Spec):
     """Whether one type of data is delivered."""
 
     enabled: bool
+    """Whether these are delivered."""
 
 
 class Content(Spec):
@@ -29,22 +30,29 @@ class Content(Spec):
     """
 
     users: Switch
+    """Users with their events."""
     proofs: Switch
+    """Proofs of consent."""
 
 
 class ExportConfig(Spec):
     """A daily delivery of what changed. Only daily exports exist, so there is no frequency to set."""
 
     name: Text | None = None
+    """The name at the vendor; the manifest's own when left out."""
     description: Text | None = None
+    """The description at the vendor; the program's mark is put behind it there and never shown."""
     data: Content
+    """What is delivered, every day."""
     destinations: Annotated[
         list[Annotated[NameOrId, RefersTo("Destination")]],
         Field(min_length=1),
         Unordered(),
     ]
+    """Where to: names of `Destination` manifests. By default Didomi allows two."""
     # Not in the tutorial, but Didomi's quota counts configurations that are enabled (Didomi, Quotas; inferred).
     enabled: Annotated[bool, ServerDefault(value=True)] = True
+    """Whether it exports; true when left out. By default Didomi allows three enabled ones."""
 
 
 class ExportConfigs(Collection):

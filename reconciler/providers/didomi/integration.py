@@ -26,38 +26,50 @@ class Properties(Spec):
 
     # In days; only 1 works (Didomi, Configure a batch export; documented).
     frequency: Annotated[Literal[1], ServerDefault(1)] = 1
+    """In days; only 1 exists."""
     # `users` is documented; `proofs` follows the older generation and is not.
     data: Annotated[list[Literal["users", "proofs"]], Unordered(), Field(min_length=1)]
+    """What is delivered. Only `users` is documented."""
 
 
 class S3Authentication(Spec):
     """The AWS account that may read."""
 
     account_id: Annotated[AccountId, Immutable()]
+    """The AWS account that may read the bucket; quote it."""
 
 
 class GcpAuthentication(Spec):
     """A bucket of the customer. That all three belong here and not among the properties is an assumption."""
 
     project_id: Annotated[Text, Immutable()]
+    """The project at Google Cloud."""
     bucket_name: Annotated[Text, Immutable()]
+    """The bucket."""
     key: SecretReference
+    """The service account's JSON as text, as a reference; never read back."""
 
 
 class S3Integration(Spec):
     """AWS S3, owned by Didomi."""
 
     type_id: Annotated[Literal["batch-exports-s3"], Immutable()]
+    """A bucket that Didomi owns and lets an AWS account read."""
     authentication: S3Authentication
+    """Who may read."""
     properties: Properties
+    """What is delivered."""
 
 
 class GcpIntegration(Spec):
     """Google Cloud Storage."""
 
     type_id: Annotated[Literal["batch-exports-gcp"], Immutable()]
+    """A bucket of yours at Google Cloud."""
     authentication: GcpAuthentication
+    """The bucket, and the key to it."""
     properties: Properties
+    """What is delivered."""
 
 
 class _Unknown(Spec):

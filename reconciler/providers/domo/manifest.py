@@ -31,8 +31,11 @@ class Dataset(Spec):
 
     # An id that is no UUID gets 404 (observed by others).
     id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+    """The dataset's id."""
     expect_name: Text | None = None
+    """Its name: the plan is refused when the id is another dataset's."""
     shared: bool = False
+    """Lets several manifests export the dataset; the second waits until the data changes."""
 
 
 class Destination(Spec):
@@ -40,9 +43,13 @@ class Destination(Spec):
 
     # Amazon's rules for names of buckets (Amazon S3 documentation).
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    """The bucket."""
     path: Text
+    """The folder: files lie below `<path>/<export id>/export/`."""
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")]
+    """The bucket's own region."""
     kms_key: Text | None = None
+    """The key that S3 encrypts with."""
 
 
 class AssumeRole(Spec):
@@ -53,94 +60,137 @@ class AssumeRole(Spec):
     """
 
     role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")]
+    """The role."""
     # From 15 minutes to 12 hours (AWS STS documentation). How long Domo needs is not documented.
     duration_seconds: Annotated[int, Field(ge=900, le=43200)] = 3600
+    """How long the credentials are good for: Domo uploads later."""
     session_name: Annotated[str, Field(pattern=r"^[\w+=,.@-]{2,64}$")] = "reconciler"
+    """The session's name, for AWS's own records."""
     external_id: Text | None = None
+    """What the role asks for before it is assumed."""
     scoped: bool = True
+    """Narrows the credentials to writing below the path; true when left out."""
 
 
 class Static(Spec):
     """Credentials that somebody keeps; `session_token` when they are temporary."""
 
     access_key_id: SecretReference
+    """The key's id, as a reference."""
     secret_access_key: SecretReference
+    """The secret key, as a reference."""
     session_token: SecretReference | None = None
+    """The token of temporary credentials, as a reference."""
 
 
 class Credentials(Spec):
     """With what Domo uploads: `assume_role` (recommended) or `static`."""
 
     assume_role: AssumeRole | None = None
+    """Temporary credentials of a role; recommended."""
     static: Static | None = None
+    """A key that somebody keeps."""
 
 
 class Comparison(Spec):
     """One column and one comparison."""
 
     column: Text
+    """The column."""
     eq: Scalar | None = None
+    """Equal."""
     ne: Scalar | None = None
+    """Not equal."""
     any_of: Annotated[list[Scalar], Field(min_length=1)] | None = Field(default=None, alias="in")
+    """One of these."""
     not_in: Annotated[list[Scalar], Field(min_length=1)] | None = None
+    """None of these."""
     gt: Scalar | None = None
+    """Greater."""
     gte: Scalar | None = None
+    """Greater or equal."""
     lt: Scalar | None = None
+    """Less."""
     lte: Scalar | None = None
+    """Less or equal."""
     between: Annotated[list[Scalar], Field(min_length=2, max_length=2)] | None = None
+    """From the first to the second."""
 
 
 class Filter(Spec):
     """Rows for which every comparison holds."""
 
     all: Annotated[list[Comparison], Field(min_length=1)]
+    """Rows for which all of these hold."""
 
 
 class Order(Spec):
     """One column to sort by."""
 
     column: Text
+    """The column."""
     direction: Literal["ascending", "descending"] = "ascending"
+    """`ascending`, or `descending`."""
 
 
 class Limit(Spec):
     """At most so many rows, after `offset` others."""
 
     rows: Annotated[int, Field(ge=1)]
+    """At most so many rows."""
     offset: Annotated[int, Field(ge=0)] | None = None
+    """Leave out so many before."""
 
 
 class Query(Spec):
     """What is exported; `raw_where` is sent as it is instead of a filter."""
 
     columns: Literal["all"] | Annotated[list[Text], Field(min_length=1)]
+    """The columns, or `all` that there are now."""
     filter: Filter | None = None
+    """Which rows."""
     raw_where: dict[str, Any] | None = None
+    """An expression of Domo's own, sent as it is. Not documented for exports."""
     order_by: list[Order] | None = None
+    """Not documented for exports."""
     group_by: list[Text] | None = None
+    """Not documented for exports."""
     limit: Limit | None = None
+    """Not documented for exports."""
 
 
 class MaxAge(Spec):
     """Newer data is exported once the last export is so old."""
 
     max_age: Duration
+    """Newer data is exported once the last export is so old, such as `24h`."""
 
 
 class DatasetExport(Spec):
     """A claim: a successful export of this query covers the dataset's data, and its files lie in the bucket."""
 
     dataset: Dataset
+    """Which dataset."""
     destination: Destination
+    """Where Domo puts the files."""
     credentials: Credentials
+    """What Domo uploads with."""
     query: Query
+    """Which columns and rows."""
     include_bom: bool = False
+    """Whether files begin with a byte order mark."""
     use_cache: bool = True
+    """Whether Domo may answer from its cache."""
     source: Text | None = None
+    """Who asks, in your words, for Domo."""
     refresh: Literal["onDataChange", "onDefinitionChange", "manual"] | MaxAge = "onDataChange"
+    """When newer data is exported: by default whenever there is any."""
     settle: Duration | None = None
+    """How long newer data rests before it is exported, such as `5m`."""
     audience_change: Literal["export", "warn"] = "export"
+    """Another user or other row policies: `export` again, or `warn`."""
     check_objects: bool = False
+    """Whether the recorded files are looked for with every plan; needs `aws` in the project file."""
 
 
 DEFINITION = (

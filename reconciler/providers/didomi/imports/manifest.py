@@ -20,27 +20,39 @@ class File(Spec):
     """One JSONL file, plain or gzip, and the digest of its bytes as they lie there."""
 
     path: Text
+    """The file: beside the manifest and within the project, or `s3://…`, `gs://…`; plain or gzip."""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """The digest of its bytes, as `reconciler events digest` prints it."""
 
 
 class S3(Spec):
     """How files at `s3://` are reached; credentials are found where AWS documents to look."""
 
     region: Text | None = None
+    """The bucket's region."""
     role_arn: Text | None = None
+    """A role to assume."""
 
 
 class EventImport(Spec):
     """A batch import. Didomi keeps nothing of it but the events: all of this is ours, but `integrations`."""
 
     files: Annotated[list[File], Field(min_length=1)]
+    """What is imported."""
     batch: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")] | None = None
+    """What every event is marked with; by default the name and the beginning of the content's digest."""
     integrations: bool = False
+    """Whether connected tools are told of the events; false when left out."""
     missing_ids: Literal["refuse", "derive"] = "refuse"
+    """Events without an id: `refuse` them, or `derive` the same id in every run."""
     source: Text | None = None
+    """For derived ids; the organization when left out."""
     on_rejects: Literal["stop", "quarantine"] = "stop"
+    """Events that cannot be imported: `stop`, or `quarantine` them and import the others."""
     sample_check: Annotated[int, Field(ge=0, le=1000)] = 20
+    """How many events are read back at the end; 20 when left out."""
     s3: S3 | None = None
+    """How files at `s3://` are reached."""
 
 
 def digest_of(spec: Document) -> str:
