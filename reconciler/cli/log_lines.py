@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,6 +67,8 @@ class JsonLines(io.TextIOBase):
 
     def line(self, level: str, event: str, message: str, **more: object) -> str:
         """The object as a line, in ASCII: no text in it can end the line or move a terminal's cursor."""
+        import json
+
         found: dict[str, object] = {
             "time": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": level,

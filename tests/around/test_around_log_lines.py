@@ -80,6 +80,7 @@ def test_every_line_of_an_apply_at_its_most_talkative_is_an_object_without_a_sec
     assert "Apply complete" in ended.stdout
 
 
+@pytest.mark.slow
 def test_problems_are_objects_with_their_places_and_the_variable_is_enough(project: Project) -> None:
     specs = project.folder / "specs" / "all.yaml"
     specs.write_text(specs.read_text(encoding="utf-8").replace("accountId", "acountId"), encoding="utf-8")
@@ -113,6 +114,7 @@ def test_what_a_signal_says_is_an_object_too(project: Project) -> None:
     assert found[-1]["exitCode"] == 143
 
 
+@pytest.mark.slow
 def test_text_is_the_default_and_holds_no_objects(project: Project) -> None:
     ended = project.run("apply", "-y")
 

@@ -269,6 +269,7 @@ def test_manifests_are_judged_as_without_webhooks(world: World, receiver: Receiv
     assert receiver.posts == []
 
 
+@pytest.mark.slow
 def test_the_check_of_secrets_tries_the_webhooks(project: Project, receiver: Receiver) -> None:
     told(project, receiver, signature={"env": "HOOK_KEY"})
     project.begin([lake()])

@@ -106,7 +106,7 @@ def test_a_round_that_finds_the_lock_taken_leaves_everything_alone(project: Proj
 # --- the end ---
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_waits_for_the_write_under_way_and_begins_nothing_more(
     project: Project, number: signal.Signals
 ) -> None:
@@ -180,6 +180,7 @@ def test_health_is_told_from_the_first_moment_and_readiness_after_a_good_round(p
     assert sum(each.value for each in requests) >= 2
 
 
+@pytest.mark.slow
 def test_an_address_in_use_is_said_before_the_first_round(project: Project) -> None:
     with Receiver() as receiver:
         ended = project.run(*FAST, "--health-address", receiver.url.removeprefix("http://"), expect=1)
@@ -191,6 +192,7 @@ def test_an_address_in_use_is_said_before_the_first_round(project: Project) -> N
 # --- webhooks ---
 
 
+@pytest.mark.slow
 def test_what_stays_the_same_is_told_once(project: Project) -> None:
     with Receiver() as receiver:
         project.environ["HOOK"] = receiver.url
