@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from reconciler.backend.objects import Followed, Objects
 from reconciler.engine.codec import Page, StoredState, encode_state
 from reconciler.engine.journal import Folding
 from reconciler.engine.ledger import Leaf
-from reconciler.stores import Store, StoreOptions, open_store
+from reconciler.stores import AlreadyThere, Store, StoreOptions, open_store
 from reconciler.values import Intent, State
 from reconciler.values.address import is_name
 from reconciler.values.ledger import Begin, Ending, LedgerRecord
@@ -246,6 +246,19 @@ class Backend:
     def leaf(self, number: int) -> Leaf | None:
         """One object of the ledger; None when there is none of this number."""
         return self._objects.leaf(number) if number in self._objects.ledger() else None
+
+    def keep_signature(self, number: int, signature: bytes) -> None:
+        """Keep a signature under a record, unless one is there already."""
+        with suppress(AlreadyThere):
+            self._objects.store.create(self._objects.signature_name(number), signature)
+
+    def signatures(self) -> tuple[int, ...]:
+        """The numbers of the records under which there is a signature, good or bad."""
+        return self._objects.signatures()
+
+    def signature(self, number: int) -> bytes:
+        """The signature under a record, as it is stored."""
+        return self._objects.store.read(self._objects.signature_name(number))
 
     def owed(self) -> tuple[LedgerRecord, ...]:
         """

@@ -4,6 +4,7 @@ The numbered objects of one project and environment.
     <project>/<environment>/state/000000000042.json      the state after journal page 42
     <project>/<environment>/journal/000000000043.json    page 43: intents and settlements
     <project>/<environment>/ledger/000000000007.json     record 7: all that the seventh command that wrote has done
+    <project>/<environment>/signatures/000000000007.sig  a signature under record 7, where the project has a key
     <project>/<environment>/lock                         held by the command that writes; in a bucket `lock/…`
 
 Numbers of the journal have no gap. The present is the newest state and every page after it; older states are kept as
@@ -40,6 +41,7 @@ from reconciler.values import State
 from reconciler.values.ledger import Begin
 
 _FILE = re.compile(r"([0-9]{12})\.json\Z")
+_SIGNATURE = re.compile(r"([0-9]{12})\.sig\Z")
 _LOOKS = 3
 
 
@@ -101,6 +103,10 @@ class Objects:
     def ledger_name(self, number: int) -> str:
         """The name of record `number`."""
         return f"{self._base}/ledger/{number:012d}.json"
+
+    def signature_name(self, number: int) -> str:
+        """The name of the signature under record `number`."""
+        return f"{self._base}/signatures/{number:012d}.sig"
 
     def claim(self, name: str, body: bytes) -> None:
         """Create the object; raises `Fenced` when somebody else has. One's own, of a lost reply, counts as done."""
@@ -186,6 +192,10 @@ class Objects:
         """The numbers of all records that are there, readable or not."""
         return self._numbers("ledger")
 
+    def signatures(self) -> tuple[int, ...]:
+        """The numbers of all signatures that are there, good or bad."""
+        return self._numbers("signatures", _SIGNATURE)
+
     def leaf(self, number: int) -> Leaf:
         """Record `number` as it is stored, good or bad."""
         name = self.ledger_name(number)
@@ -269,11 +279,11 @@ class Objects:
             return number > min(kept) and self.read_page(number, state.lineage).number == number
         return False
 
-    def _numbers(self, folder: str) -> tuple[int, ...]:
+    def _numbers(self, folder: str, called: re.Pattern[str] = _FILE) -> tuple[int, ...]:
         prefix = f"{self._base}/{folder}/"
         numbers = []
         for name in self.store.list(prefix):
-            number = _FILE.match(name.removeprefix(prefix))
+            number = called.match(name.removeprefix(prefix))
             if number is None:
                 raise BackendError(f"{self.store.where(name)} was not written by this tool; move it away")
             numbers.append(int(number[1]))

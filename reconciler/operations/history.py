@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from reconciler.backend import BackendError, LedgerBroken, Locked, Sealed
 from reconciler.engine.ledger import Chain, Leaf, against
 from reconciler.history.trail import renamed_in
 from reconciler.operations.failures import Failure
+from reconciler.operations.signing import Signed, signed
 from reconciler.operations.workspace import Workspace
 from reconciler.values import Address
 from reconciler.values.ledger import LedgerRecord
@@ -75,6 +77,7 @@ class Verified:
 
     `troubles` are what is wrong, `notes` what people should know. `proven` is the number of the record up to which
     nothing was altered since somebody noted its digest; None when no digest was given, or that cannot be said.
+    `signed` is the same of the newest record that one of the allowed signers, `signer`, has signed.
     """
 
     count: int
@@ -83,38 +86,63 @@ class Verified:
     troubles: tuple[str, ...]
     notes: tuple[str, ...]
     proven: int | None = None
+    signed: int | None = None
+    signer: str | None = None
 
 
-def verify(workspace: Workspace, head: str | None = None) -> Verified:
+def verify(workspace: Workspace, head: str | None = None, signers: Path | None = None) -> Verified:
     """
     Read the whole ledger, hold each record against the one before and the last against the state.
 
-    `head` is the digest of any record as somebody has noted it. Writes nothing.
+    `head` is the digest of any record as somebody has noted it, `signers` a file of those whose signatures count.
+    Writes nothing. Raises `Failure` when signatures cannot be checked.
     """
     chain = Chain()
     troubles: list[str] = []
-    known: int | None = None
-    sound = True
+    digests: dict[int, str | None] = {}
+    first_wrong: int | None = None
     for leaf in workspace.backend.ledger():
         found = list(chain.add(leaf))
         troubles += found
-        if known is None:
-            sound = sound and not found
-            known = leaf.number if head is not None and leaf.digest == head else None
+        digests[leaf.number] = leaf.digest
+        if found and first_wrong is None:
+            first_wrong = leaf.number
+    known = next((number for number, digest in digests.items() if head is not None and digest == head), None)
     if head is not None and known is None:
         troubles.append(f"no record has the digest {head}: the record that had it was altered or taken away")
+    by = _signatures(workspace, digests, signers, troubles) if signers is not None and digests else Signed()
     notes = [f"the ledger begins anew at record {each.number}: {'; '.join(each.sealed)}" for each in chain.sealed]
     if chain.last is not None and chain.head is not None:
         notes += _first_words(workspace)
+    if by.number is not None and by.number < max(digests) and not by.foreign:
+        notes.append(f"what came after record {by.number} is not signed")
     _hold_against_state(workspace, chain, troubles, notes)
+
+    def sound(number: int | None) -> int | None:
+        return number if number is not None and (first_wrong is None or number < first_wrong) else None
+
     return Verified(
         count=chain.count,
         newest=chain.last,
         head=chain.head,
         troubles=tuple(dict.fromkeys(troubles)),
         notes=tuple(notes),
-        proven=known if sound else None,
+        proven=sound(known),
+        signed=sound(by.number),
+        signer=by.by,
     )
+
+
+def _signatures(workspace: Workspace, digests: Mapping[int, str | None], signers: Path, troubles: list[str]) -> Signed:
+    """The newest good signature, and what is wrong with newer ones."""
+    by = signed(workspace.backend, workspace.signing, digests, signers)
+    if by.number is None:
+        troubles.append(f"no record is signed by anybody in `{signers}`")
+    troubles.extend(
+        f"the signature under record {number} is of nobody in `{signers}`, or not of that record"
+        for number in by.foreign
+    )
+    return by
 
 
 def _first_words(workspace: Workspace) -> Iterator[str]:
@@ -171,10 +199,13 @@ def _tell_of(owed: LedgerRecord, workspace: Workspace, troubles: list[str], note
 
 def seal(workspace: Workspace) -> Sealed:
     """Go on after a ledger that cannot be gone on with, leaving it as it is."""
-    return workspace.backend.seal(
+    workspace.signing.check()
+    sealed = workspace.backend.seal(
         workspace.holder("history seal"),
         clock=workspace.clock.monotonic,
         sleep=workspace.clock.sleep,
         waiting=workspace.waiting,
         now=workspace.clock.now,
     )
+    workspace.signing.sign(sealed.head, workspace.backend)
+    return sealed

@@ -17,6 +17,7 @@ from reconciler.operations.commit import commit_of
 from reconciler.operations.failures import Denied, Invalid, NotSafe, Stale
 from reconciler.operations.progress import Progress, Silent
 from reconciler.operations.secret_places import fingerprints_of, places_of
+from reconciler.operations.signing import Signing
 from reconciler.sdk import Catalog, Connection, Pace, SafeRequest, Session
 from reconciler.secrets import Policy, Resolver, SecretUnavailable
 from reconciler.specs import Loaded, Project, load, load_project
@@ -168,6 +169,11 @@ class Workspace:
             lease=place.lease_seconds,
         )
 
+    @cached_property
+    def signing(self) -> Signing:
+        """How the ledger is signed."""
+        return Signing.of(self.project, self.environ)
+
     def holder(self, operation: str) -> Holder:
         """How this process names itself in the lock."""
         return Holder.here(operation, self.environ, now=self.clock.now())
@@ -177,8 +183,10 @@ class Workspace:
         """
         The lock, held for an operation; whoever has to wait is told for whom.
 
-        What the operation raises tells the ledger how it ended; `head` is then its record, if it wrote anything.
+        What the operation raises tells the ledger how it ended; `head` is then its record, if it wrote anything. Where
+        the project has a key for that the record is signed; raises `Failure` at once when it could not be.
         """
+        self.signing.check()
         lock = self.backend.lock(
             self.holder(operation),
             timeout=timeout,
@@ -188,15 +196,20 @@ class Workspace:
             now=self.clock.now,
             commit=lambda: commit_of(self.project.root, self.environ),
         )
-        with lock as journal:
-            try:
-                yield journal
-            except (Denied, NotSafe, Stale):
-                journal.conclude(Ending.REFUSED)
-                raise
-            except Stopped:
-                journal.conclude(Ending.INTERRUPTED)
-                raise
+        journal: Journal | None = None
+        try:
+            with lock as journal:
+                try:
+                    yield journal
+                except (Denied, NotSafe, Stale):
+                    journal.conclude(Ending.REFUSED)
+                    raise
+                except Stopped:
+                    journal.conclude(Ending.INTERRUPTED)
+                    raise
+        finally:
+            if journal is not None and journal.head is not None:
+                self.signing.sign(journal.head, self.backend)
         self.head = journal.head or self.head
 
     def waiting(self, other: Holder | None) -> None:

@@ -95,6 +95,7 @@ class Project:
     overlays: tuple[str, ...] = ()
     deliveries: tuple[DeliveryPlaceFile, ...] = ()
     policies: PoliciesFile | None = None
+    signing_key: str | None = None
     notify: tuple[NotifyFile, ...] = ()
     parallelism: int = 4
     deadline_minutes: float = 30.0
@@ -232,6 +233,7 @@ class _Reader:
             overlays=tuple(file.overlays),
             deliveries=tuple(file.deliveries),
             policies=file.policies,
+            signing_key=file.ledger.signing_key.file if file.ledger.signing_key is not None else None,
             notify=tuple(file.notify),
             parallelism=file.parallelism,
             deadline_minutes=file.deadline,

@@ -64,6 +64,22 @@ class StateFile(_Model):
     ] = 180.0
 
 
+class SigningKeyFile(_Model):
+    """`ledger.signingKey`."""
+
+    file: Annotated[
+        str, Field(min_length=1, description="a private key of OpenSSH, or a public one that an agent signs for")
+    ]
+
+
+class LedgerFile(_Model):
+    """`ledger`."""
+
+    signing_key: Annotated[
+        SigningKeyFile | None, Field(description="the key that signs the newest record of the ledger")
+    ] = None
+
+
 class PolicyLevelFile(_Model):
     """How much one rule counts in this project."""
 
@@ -93,6 +109,7 @@ class EnvironmentFile(_Model):
     deliveries: Annotated[
         list[DeliveryPlaceFile], Field(description="how delivered files are read; the first entry that fits counts")
     ] = []
+    ledger: Annotated[LedgerFile, Field(description="the record of all that was carried out")] = LedgerFile()
     policies: Annotated[PoliciesFile | None, Field(description="the rules that manifests and plans must keep")] = None
     notify: Annotated[list[NotifyFile], Field(description="webhooks that are told what a command did")] = []
     parallelism: Annotated[int, Field(ge=1, le=64, description="requests under way at once")] = 4

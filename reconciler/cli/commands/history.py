@@ -240,22 +240,30 @@ def _exported(workspace: Workspace, question: Question, form: str) -> str:
 
 @command.command("verify")
 @click.option("--head", type=DigestType(), metavar="DIGEST", help="A digest that `apply` has printed at any time.")
+@click.option(
+    "--signers",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Check signatures against these keys, a file of allowed signers of OpenSSH.",
+)
 @FORM
 @running
-def verify(session: Session, head: str | None, form: str) -> int:
+def verify(session: Session, head: str | None, signers: Path | None, form: str) -> int:
     """
     Read the whole ledger: is every record as it was written, and does the state say the same?
 
-    Without --head the records are found consistent with each other, which somebody who wrote them all anew would see
-    to. With it everything up to that record is proven unaltered. Exits with 1 when anything is wrong.
+    Without --head or --signers the records are found consistent with each other, which somebody who wrote them all
+    anew would see to. With one of them everything up to that record, or to the newest that is signed, is proven
+    unaltered. Exits with 1 when anything is wrong.
     """
     from reconciler.operations.history import verify
 
-    found = verify(session.open(), head)
+    found = verify(session.open(), head, signers)
     if form == "json":
         click.echo(json.dumps(_verdict(found), indent=2))
     else:
-        for line in _sentences(found, head, session.settings.width):
+        is_proof = head is not None or signers is not None
+        for line in _sentences(found, session.settings.width, is_proof=is_proof):
             click.echo(line)
     return Exit.FAILED if found.troubles else Exit.DONE
 
@@ -267,12 +275,14 @@ def _verdict(found: Verified) -> Mapping[str, object]:
         "head": found.head,
         "consistent": not found.troubles,
         "unaltered_up_to": found.proven,
+        "signed_up_to": found.signed,
+        "signed_by": found.signer,
         "troubles": list(found.troubles),
         "notes": list(found.notes),
     }
 
 
-def _sentences(found: Verified, head: str | None, width: int) -> list[str]:
+def _sentences(found: Verified, width: int, *, is_proof: bool) -> list[str]:
     lines = [line for each in found.troubles for line in wrap(plain(f"wrong: {each}"), width, rest="    ")]
     lines += [line for each in found.notes for line in wrap(plain(f"note: {each}"), width, rest="    ")]
     if not found.count:
@@ -280,12 +290,16 @@ def _sentences(found: Verified, head: str | None, width: int) -> list[str]:
     number = found.newest.number if found.newest else None
     if found.proven is not None:
         lines.append(f"Records 1 to {found.proven} are unaltered: they lead to the digest that was given.")
+    if found.signed is not None and found.signer is not None:
+        text = f"Records 1 to {found.signed} are unaltered since {plain(found.signer)} signed record {found.signed}."
+        lines += wrap(text, width)
     if found.troubles:
         return [*lines, f"{plural(found.count, 'record')} read: the ledger is not whole."]
     lines.append(f"{plural(found.count, 'record')}, and the state: consistent.")
-    if head is None:
+    if not is_proof:
         lines += wrap(
-            "Whether they are unaltered, only a digest can say that somebody has kept elsewhere: add `--head DIGEST`.",
+            "Whether they are unaltered, only a digest can say that somebody has kept elsewhere: add `--head DIGEST`. "
+            "Of a signed ledger a signature can: add `--signers FILE`.",
             width,
         )
     lines.append(f"Ledger: record {number}, {found.head}")
