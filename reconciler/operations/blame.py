@@ -99,7 +99,7 @@ class _Finder:
         now = renamed_to(carried.last) if carried.last is not None else None
         if now is not None:
             self._notes[f"its object is remembered as `{now}` now: ask for that"] = None
-        reality = self._reality(record, offline=offline)
+        reality = self._reality(record, taken_apart, offline=offline)
         place = self._loaded.places.get(address)
         facts = _Facts(
             record=record,
@@ -111,7 +111,6 @@ class _Finder:
             blamed=blamed,
         )
         fields = tuple(self._fields(address, resource, facts))
-        said = [each.path for each in fields]
         return Blame(
             address=address,
             id=record.id if record is not None else None,
@@ -126,9 +125,7 @@ class _Finder:
             ),
             removed=_set_by(Setting(commit=blamed.removed)),
             retired=record.retired if record is not None else None,
-            elsewhere=tuple(
-                (each.path, each.observed) for each in reality.moved if not any(_meet(each.path, path) for path in said)
-            ),
+            elsewhere=facts.elsewhere(),
             notes=tuple(self._notes),
         )
 
@@ -160,7 +157,9 @@ class _Finder:
 
     # --- the vendor ---
 
-    def _reality(self, record: Record | None, *, offline: bool) -> _Reality:
+    def _reality(
+        self, record: Record | None, taken_apart: Callable[[Document], dict[Key, Leaf]], *, offline: bool
+    ) -> _Reality:
         if record is None or record.id is None:
             return _Reality(otherwise=Vendor.NOTHING)
         if offline:
@@ -187,7 +186,7 @@ class _Finder:
         return _Reality(
             otherwise=Vendor.AGREES,
             moved=_moved(drifted),
-            observed=observed or {},
+            leaves=taken_apart(observed or {}),
             hidden=frozenset(hidden_paths(record.applied, traits)),
             ignored=ignored_paths(record.lifecycle, snapshot.taken),
         )
@@ -254,11 +253,11 @@ class _Finder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reality:
-    """What the vendor has; `otherwise` is said of every field that nothing else is known of."""
+    """What the vendor has, in `leaves`; `otherwise` is said of every field that nothing else is known of."""
 
     otherwise: Vendor
     moved: tuple[FieldDrift, ...] = ()
-    observed: Document = field(default_factory=dict)
+    leaves: Mapping[Key, Leaf] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
 
@@ -311,11 +310,37 @@ class _Facts:
             return Vendor.HIDDEN, MISSING
         if covered(leaf.path, reality.ignored):
             return Vendor.IGNORED, MISSING
-        if any(_meet(each.path, leaf.path) for each in reality.moved):
-            there = self.taken_apart(reality.observed).get(leaf.key)
-            if there is None or not same(there.value, leaf.value):
+        for each in reality.moved:
+            if not _meet(each.path, leaf.path):
+                continue
+            there = reality.leaves.get(leaf.key)
+            if not self._agrees(leaf):
                 return Vendor.MOVED, there.value if there is not None else MISSING
+            if not self._differing(each):  # the same items in another order
+                return Vendor.MOVED, each.observed
         return Vendor.AGREES, MISSING
+
+    def elsewhere(self) -> tuple[tuple[Path, Value], ...]:
+        """What the vendor has beside the applied fields, where it has moved."""
+        found = (leaf for each in self.reality.moved for leaf in self._added(each))
+        return tuple((leaf.path, leaf.value) for leaf in {leaf.key: leaf for leaf in found}.values())
+
+    def _agrees(self, leaf: Leaf) -> bool:
+        there = self.reality.leaves.get(leaf.key)
+        return there is not None and same(there.value, leaf.value)
+
+    def _differing(self, moved: FieldDrift) -> bool:
+        """Whether single fields tell what has moved."""
+        return bool(self._added(moved)) or any(
+            _meet(moved.path, leaf.path) and not self._agrees(leaf) for leaf in self.applied.values()
+        )
+
+    def _added(self, moved: FieldDrift) -> list[Leaf]:
+        return [
+            leaf
+            for key, leaf in self.reality.leaves.items()
+            if key not in self.applied and leaf.path[: len(moved.path)] == moved.path
+        ]
 
 
 def _set_by(setting: Setting | None) -> SetBy | None:

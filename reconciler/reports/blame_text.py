@@ -105,8 +105,8 @@ class Blame:
     All that is known of who made a resource what it is.
 
     `made` is the deed since which the state holds the object, `ended` the one since which it holds none. `place` is
-    where the manifest begins, `removed` the commit that took it away. `elsewhere` are fields that have moved at the
-    vendor though nobody set them here, each with what the vendor has. `notes` say what is not known.
+    where the manifest begins, `removed` the commit that took it away. `elsewhere` is what the vendor has in fields
+    that moved, beside what was applied: another item of a list. `notes` say what is not known.
     """
 
     address: Address
@@ -134,7 +134,7 @@ def render_blame(
             lines += _field(each, reading, width=width, colour=colour, verbose=verbose)
         blocks.append("\n".join(lines))
     if blame.elsewhere:
-        lines = [paint("Set by nobody here, and not as it was applied", Style.BAD, colour=colour)]
+        lines = [paint("Only at the vendor", Style.BAD, colour=colour)]
         for path, value in blame.elsewhere:
             lines += wrap(
                 f"{label_of(path, reading)}  {_value(value, path, reading)}", width, first="    ", rest=" " * 6
@@ -165,6 +165,7 @@ def verdict(blame: Blame) -> str:
         (sum(each.is_applied and each.vendor is one for each in blame.fields), word) for one, word in words.items()
     ]
     counted.append((pending, "not applied"))
+    counted.append((len(blame.elsewhere), "more at the vendor"))
     told = ", ".join(f"{number} {word}" for number, word in counted if number)
     return f"{plural(len(blame.fields), 'field')}: {told}." if told else f"{plural(len(blame.fields), 'field')}."
 

@@ -12,13 +12,18 @@ import pytest
 from audit_stage import ANA, BEN, DAILY, LAKE, PLAIN, Repository
 from world import Status, Theatre, World
 
+from reconciler.engine.drift import Cause, FieldDrift
+from reconciler.engine.shape import Shape
+from reconciler.history.blame import Blamed
+from reconciler.history.fields import Key, Leaf, leaves
+from reconciler.history.trail import Trail
 from reconciler.operations.adopt import adopt
-from reconciler.operations.blame import find_blame
+from reconciler.operations.blame import _Facts, _Reality, find_blame
 from reconciler.operations.failures import Failure, Invalid
 from reconciler.operations.state import move, remove
 from reconciler.reports.blame_text import Blame, FieldBlame, Vendor, render_blame, verdict
 from reconciler.reports.shown import reading_of
-from reconciler.values import MISSING, Address
+from reconciler.values import MISSING, Address, Document, Ref
 
 HERE = Address("didomi", "Destination", "lake")
 SEA = Address("didomi", "Destination", "sea")
@@ -282,6 +287,119 @@ def test_who_added_which_item_of_a_list_is_told(there: Repository) -> None:
 
     assert subjects(found)["destinations.0"] == "Deliver to the archive too"
     assert subjects(found)["destinations.1"] == "Deliver to the lake"
+
+
+def lists(world: World, **changes: object) -> None:
+    (row,) = world.vendor.objects("configs")
+    world.vendor.emulator.edit("configs", row["id"], changes)
+
+
+def two_lakes(there: Repository) -> dict[str, str]:
+    """An export to two lakes, applied; gives the lakes' ids by name."""
+    there.write("specs/archive.yaml", LAKE.replace("name: lake", "name: archive"))
+    there.write("specs/daily.yaml", DAILY.replace("[lake]", "[archive, lake]"))
+    there.commit(ANA, "Deliver to both")
+    there.apply("ana")
+    return {row["name"]: row["id"] for row in there.world.vendor.objects("destinations")}
+
+
+def test_an_item_that_only_the_vendor_has_is_said(there: Repository) -> None:
+    ids = two_lakes(there)
+    lists(there.world, destinations_id=[*ids.values(), "58g9gnu3b5"])
+    (found,) = blamed(there.world, EXPORT, offline=False)
+    said = text(there.world, found)
+
+    assert {each.vendor for each in found.fields} == {Vendor.AGREES}
+    assert found.elsewhere == ((("destinations", 2), "58g9gnu3b5"),)
+    assert "\nOnly at the vendor\n    destinations[2]  " in said
+    assert said.endswith("5 fields: 5 as applied, 1 more at the vendor.")
+
+
+def test_an_item_that_the_vendor_lost_is_said_of_that_item(there: Repository) -> None:
+    ids = two_lakes(there)
+    lists(there.world, destinations_id=[ids["Lake"]])
+    (found,) = blamed(there.world, EXPORT, offline=False)
+
+    assert [each.value for each in found.fields if each.vendor is Vendor.MOVED] == [
+        Ref(Address("didomi", "Destination", "archive"))
+    ]
+    assert "        the vendor has nothing\n" in text(there.world, found)
+
+
+def test_items_in_another_order_have_moved_where_the_order_counts() -> None:
+    def taken_apart(document: Document) -> dict[Key, Leaf]:
+        return leaves(document, Shape())
+
+    moved = FieldDrift(path=("a",), cause=Cause.VENDOR, applied=("x", "y"), observed=("y", "x"), wanted=MISSING)
+    applied = taken_apart({"a": ("x", "y"), "b": 1})
+    reality = _Reality(otherwise=Vendor.AGREES, moved=(moved,), leaves=taken_apart({"a": ("y", "x"), "b": 1}))
+    facts = _Facts(
+        record=None,
+        applied=applied,
+        trail=Trail(),
+        reality=reality,
+        ids={},
+        taken_apart=taken_apart,
+        blamed=Blamed(),
+    )
+
+    assert [facts.at_vendor(each) for each in applied.values()] == [
+        (Vendor.MOVED, ("y", "x")),
+        (Vendor.MOVED, ("y", "x")),
+        (Vendor.AGREES, MISSING),
+    ]
+
+
+def test_a_rename_that_is_neither_committed_nor_applied_is_followed(there: Repository) -> None:
+    there.apply("ana")
+    there.replace("specs/lake.yaml", "name: lake", "name: sea\n  renamedFrom: lake")
+    (found,) = blamed(there.world, SEA, offline=False)
+
+    assert subjects(found) == TWICE
+    assert {each.vendor for each in found.fields} == {Vendor.AGREES}
+    assert [each.set_by for each in found.renames] == [None]
+    assert "renamed   from didomi/Destination/lake, not committed yet" in text(there.world, found)
+
+
+def test_a_retired_object_keeps_its_commits(there: Repository) -> None:
+    there.replace("specs/lake.yaml", "onRemoval: delete", "onRemoval: report")
+    there.write("specs/archive.yaml", LAKE.replace("name: lake", "name: archive"))
+    there.commit(ANA, "Keep the lake")
+    there.apply("ana")
+    (there.folder / "specs/lake.yaml").unlink()
+    there.commit(BEN, "Give the lake up")
+    there.apply("ana")
+    (found,) = blamed(there.world, offline=False)
+
+    assert subjects(found) == TWICE
+    assert found.removed is not None
+    assert found.removed.subject == "Give the lake up"
+    assert "retired   its manifest is gone, and the object was left (report)" in text(there.world, found)
+    assert {each.vendor for each in found.fields} == {Vendor.AGREES}
+
+
+def ledger(there: Repository) -> list[Path]:
+    (folder,) = (there.folder / ".reconciler/state/shop").glob("*/ledger")
+    return sorted(folder.iterdir())
+
+
+def test_a_record_that_a_killed_command_still_owes_counts(there: Repository) -> None:
+    there.apply("ana")
+    ledger(there)[0].unlink()  # as if it had been killed just before
+    (found,) = blamed(there.world)
+
+    assert {each.carried.number for each in found.fields if each.carried} == {1}
+    assert len([each for each in found.fields if each.carried]) == 3
+
+
+def test_a_record_that_cannot_be_read_is_passed_over_and_named(there: Repository) -> None:
+    there.apply("ana")
+    ledger(there)[0].write_bytes(b"")
+    (found,) = blamed(there.world)
+
+    assert {each.carried for each in found.fields} == {None}
+    assert [note.partition("ledger/")[2][:17] for note in found.notes][-1] == "000000000001.json"
+    assert "    applied; the ledger does not tell when\n" in text(there.world, found)
 
 
 def test_every_part_of_a_composite_is_told(tmp_path: Path, vendors: Theatre, world_of: Callable[..., World]) -> None:
