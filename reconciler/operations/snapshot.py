@@ -81,6 +81,16 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An output of another project, by the name that manifests give it, that the manifests used."""
+
+    project: str
+    address: Address
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A snapshot as it lies in a file. `tool` is the version that wrote it."""
 
@@ -94,6 +104,7 @@ class Published:
     unread: tuple[Unread, ...] = ()
     holds: tuple[Held, ...] = ()
     looked: tuple[Looked, ...] = ()
+    outputs: tuple[Given, ...] = ()
     problems: tuple[Problem, ...] = ()
     tool: str = __version__
 
@@ -157,6 +168,10 @@ def publish(workspace: Workspace) -> Published:
                 else None,
             )
             for address, resource in sorted(desired.resources.items())
+        ),
+        outputs=tuple(
+            Given(project=project, address=address, name=name, value=value)
+            for (project, address, name), value in sorted(workspace.outputs.given.items())
         ),
         problems=tuple(_redacted(each, workspace.redact) for each in snapshot.problems),
     )

@@ -18,6 +18,8 @@ from reconciler.operations.workspace import Workspace
 from reconciler.reports.sentences import FROM_SNAPSHOT
 from reconciler.sdk import Assessment, Connection, Handler, Reply, Session, Unreachable, VendorError
 from reconciler.secrets import SecretUnavailable
+from reconciler.specs.variables import NoOutput, Outputs, Scalar
+from reconciler.specs.words import shown
 from reconciler.values import Address, Desired, Hold, HoldKind, Options, Problem, Secret, Snapshot
 
 _NOBODY = "a plan from a snapshot asks nobody"
@@ -56,6 +58,7 @@ def plan_from(
     wrong manifests.
     """
     options = options or Options()
+    workspace.read(outputs=_outputs_of(published))
     desired = Desired({}) if options.destroy else workspace.load().desired
     snapshot = _snapshot_of(workspace, published, desired)
     planned = weigh(
@@ -75,6 +78,22 @@ def plan_from(
     )
     plan = replace(planned.plan, notes=(*notes, *planned.plan.notes), digest=None)
     return replace(planned, plan=plan)
+
+
+def _outputs_of(published: Published) -> Outputs:
+    known = {(each.project, each.address, each.name): each.value for each in published.outputs}
+
+    def output(project: str, address: Address, name: str) -> Scalar:
+        value = known.get((project, address, name))
+        if not isinstance(value, str | bool | int | float):
+            raise NoOutput(
+                f"the snapshot does not hold the output `{shown(name)}` of `{address}` in `{shown(project)}`",
+                "a plan from a snapshot knows only what the manifests used when it was taken",
+                code="no-output",
+            )
+        return value
+
+    return output
 
 
 def _age(passed: timedelta) -> str:

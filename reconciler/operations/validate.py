@@ -23,7 +23,7 @@ class Validated:
 
 def validate(workspace: Workspace, paths: Sequence[Path] | None = None) -> Validated:
     """Load the manifests under the paths (by default the project's) and say all that is wrong. Opens no connection."""
-    loaded = workspace.read(paths)
+    loaded = workspace.read(paths, outputs=workspace.outputs.offline)
     named = (
         loaded.fill(problem)
         for resource in loaded.desired.resources.values()

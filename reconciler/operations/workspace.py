@@ -15,12 +15,14 @@ from reconciler.engine.shape import secrets
 from reconciler.operations.clock import Clock, Stopped, SystemClock
 from reconciler.operations.commit import commit_of
 from reconciler.operations.failures import Denied, Invalid, NotSafe, Stale
+from reconciler.operations.outputs import OutputsOf
 from reconciler.operations.progress import Progress, Silent
 from reconciler.operations.secret_places import fingerprints_of, places_of
 from reconciler.operations.signing import Signing
 from reconciler.sdk import Catalog, Connection, Pace, SafeRequest, Session
 from reconciler.secrets import Policy, Resolver, SecretUnavailable
 from reconciler.specs import Loaded, Project, load, load_project
+from reconciler.specs.variables import Outputs
 from reconciler.stores import StoreOptions
 from reconciler.transport import Exchange, Gate, Timeouts, Transport
 from reconciler.values import Mark, Problem, Secret, Severity, Step
@@ -107,6 +109,8 @@ class Workspace:
         self._on_request = on_request
         self._usual_timeouts = timeouts
         self._noted = _Noted()
+        self.outputs = OutputsOf(project)
+        """Outputs of other projects."""
         self._loaded: Loaded | None = None
         self._sessions: dict[str, Session] = {}
         self._transports: list[Transport] = []
@@ -115,10 +119,16 @@ class Workspace:
 
     # --- manifests ---
 
-    def read(self, paths: Sequence[Path] | None = None) -> Loaded:
-        """The manifests under the paths (by default the project's) with all that is wrong with them."""
+    def read(self, paths: Sequence[Path] | None = None, *, outputs: Outputs | None = None) -> Loaded:
+        """
+        The manifests under the paths (by default the project's) with all that is wrong with them.
+
+        They are read once; `outputs` gives those of other projects, by default as their states have them.
+        """
         if self._loaded is None:
-            self._loaded = load(self.project, self.catalog, paths, now=self.clock.now())
+            self._loaded = load(
+                self.project, self.catalog, paths, now=self.clock.now(), outputs=outputs or self.outputs
+            )
         return self._loaded
 
     def load(self) -> Loaded:

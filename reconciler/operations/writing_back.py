@@ -193,7 +193,12 @@ class _Adoption:
     def _manifests(self, file: _File, content: bytes) -> Manifests:
         """What one file says with this content, by itself."""
         if (file.name, content) not in self._read:
-            manifests = Manifests(self._workspace.project, self._workspace.catalog, contents={file.name: content})
+            manifests = Manifests(
+                self._workspace.project,
+                self._workspace.catalog,
+                contents={file.name: content},
+                outputs=self._workspace.outputs,
+            )
             manifests.read([file.name])
             self._read[file.name, content] = manifests
         return self._read[file.name, content]
@@ -248,6 +253,7 @@ class _Adoption:
             self._workspace.catalog,
             now=self._found.taken,
             contents={file.name: file.after for file in files},
+            outputs=self._workspace.outputs,
         )
         new = _new_problems(self._loaded.problems, after.problems)
         if new:

@@ -219,6 +219,8 @@ def _refuse_variable(node: _Written) -> None:
             f"it comes from `{{var: {name}}}`, which other environments use too",
             f"change `{name}` under `values` of this environment in `reconciler.yaml`",
         )
+    if isinstance(node, dict) and "output" in node and "address" in node:
+        raise CannotAdopt("it is an output of another project", "apply that project, or write the value in its place")
 
 
 def _refuse_variables(node: _Written) -> None:

@@ -14,6 +14,7 @@ from reconciler.specs.manifests import Manifests
 from reconciler.specs.place import Place
 from reconciler.specs.project import Project
 from reconciler.specs.sources import Sources
+from reconciler.specs.variables import Outputs
 from reconciler.values import Address, Desired, Mark, Path, Problem
 
 
@@ -60,15 +61,17 @@ def load(
     *,
     now: datetime | None = None,
     contents: Mapping[str, bytes] | None = None,
+    outputs: Outputs | None = None,
 ) -> Loaded:
     """
     Everything that the manifests under `paths` (by default the project's) say, and everything that is wrong with them.
 
     Relative paths start at the project's root. Opens no connection. With `paths` a reference may also lead to a
     manifest elsewhere in the project. With `now` exceptions that have ended are warned of. `contents` are files, by
-    name, that are to be taken as if they held these bytes.
+    name, that are to be taken as if they held these bytes. `outputs` gives those of other projects; without it each is
+    an error.
     """
-    manifests = Manifests(project, catalog, now=now, contents=contents)
+    manifests = Manifests(project, catalog, now=now, contents=contents, outputs=outputs)
     manifests.read(project.paths if paths is None else paths)
     manifests.connect(elsewhere=paths is not None)
     problems = tuple(sorted(manifests.problems, key=_order))

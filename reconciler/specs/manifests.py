@@ -34,7 +34,7 @@ from reconciler.specs.reader import Reading, hidden_character, read
 from reconciler.specs.secret_policy import refusal
 from reconciler.specs.translate import Finding
 from reconciler.specs.tree import Node, Tree
-from reconciler.specs.variables import Substitution
+from reconciler.specs.variables import Outputs, Substitution
 from reconciler.specs.words import called, did_you_mean
 from reconciler.values import Address, Identity, Mark, Path, Problem, Resource, Severity, Value
 
@@ -58,6 +58,7 @@ class Manifests:
         now: datetime | None = None,
         contents: Mapping[str, bytes] | None = None,
         free: bool = False,
+        outputs: Outputs | None = None,
     ) -> None:
         self.project = project
         self.catalog = catalog
@@ -80,6 +81,8 @@ class Manifests:
         self._renames: list[Rename] = []
         self._now = now
         self._free = free
+        self._outputs = outputs
+        self._unread: list[Path] = []
 
     def secret_keys(self) -> frozenset[str]:
         """The keys that hold secrets in the kinds that were met."""
@@ -120,7 +123,7 @@ class Manifests:
         known: set[Address] = set(self.places)
         perhaps = self._perhaps
         if elsewhere and any(each.target not in known for each in self._references):
-            rest = Manifests(self.project, self.catalog, contents=self._contents)
+            rest = Manifests(self.project, self.catalog, contents=self._contents, outputs=self._outputs)
             rest.read(self.project.paths)
             known |= set(rest.places)
             perhaps = perhaps | rest._perhaps
@@ -154,6 +157,7 @@ class Manifests:
             data = tree.data
             overlays = self._overlays.of(data)
             place = Place(tree, overlays)
+            self._unread = []
             if reading.uses_variables:
                 data = self._substituted(data, tree)
             for overlay in overlays:
@@ -164,7 +168,7 @@ class Manifests:
         """The manifest with `{var: …}` replaced everywhere but in what it is addressed by."""
         if not isinstance(data, dict):
             return data
-        substitute = Substitution(self.project.values)
+        substitute = Substitution(self.project.values, self._outputs)
         result = dict(data)
         for key in ("lifecycle", "delivery", "policy", "spec"):
             if key in data:
@@ -178,6 +182,16 @@ class Manifests:
             self.problems.append(problem)
             whole = tree.mark(each.path[:-1])
             self._complained.setdefault(tree.file, set()).update((mark, whole or mark))
+            self._unread.append(each.path[:-1])
+        for path in substitute.unread:
+            mark = tree.mark(path) or tree.nearest(path)
+            message = f"`{called(path)}` is an output of another project, which is not asked for offline"
+            help = "`plan` reads it, and checks the rest of this manifest"
+            self.problems.append(
+                Problem(code="output-not-read", message=message, mark=mark, help=help, severity=Severity.WARNING)
+            )
+            self._complained.setdefault(tree.file, set()).add(mark)  # so that the manifest counts as not whole
+            self._unread.append(path)
         return result
 
     def _read_manifest(self, data: Node, place: Place) -> None:
@@ -199,7 +213,7 @@ class Manifests:
             place = replace(place, name_field=ready.kind.name_field)
         self._check_ignored(data, ready, place, address)
         spec = ready.named(envelope.spec, envelope.name or "unnamed")
-        found = ready.findings(spec)
+        found = [each for each in ready.findings(spec) if not self._is_about_unread(("spec", *each.path))]
         frozen = ready.freeze(spec)
         for finding in (*found, *_unseen_secrets(found, frozen)):
             path = ("spec", *finding.path)
@@ -288,6 +302,10 @@ class Manifests:
             help = "rename one of them, or remove it"
         self._say(place, "duplicate-name", message, ("metadata", "name"), help, address=maker or address)
         return False
+
+    def _is_about_unread(self, path: Path) -> bool:
+        """Whether a finding is about a value that is not known, or about what holds or is held by it."""
+        return any(path[: len(each)] == each[: len(path)] for each in self._unread)
 
     # --- checks of one manifest ---
 

@@ -13,6 +13,7 @@ from reconciler.sdk import Catalog, VendorSettings
 from reconciler.specs.delivery_settings import DeliveryPlaceFile
 from reconciler.specs.merge import merged
 from reconciler.specs.notify_settings import NotifyFile
+from reconciler.specs.other_projects import OtherProject, others_of
 from reconciler.specs.project_file import ENVIRONMENT_KEYS, PoliciesFile, ProjectFile, StateFile
 from reconciler.specs.reader import MAX_BYTES, read
 from reconciler.specs.secret_settings import SecretsFile
@@ -78,7 +79,8 @@ class Project:
     One project in one environment.
 
     `root` is the folder of the project file; `paths` and `overlays` are relative to it. `vendors` holds the settings
-    of each vendor that the file configures. `reserved` are the files below the root that are no manifests: the project
+    of each vendor that the file configures. `others` are the projects whose outputs may be used, by the name that
+    manifests give them. `reserved` are the files below the root that are no manifests: the project
     file and the overlays of every environment.
     """
 
@@ -97,6 +99,7 @@ class Project:
     policies: PoliciesFile | None = None
     signing_key: str | None = None
     notify: tuple[NotifyFile, ...] = ()
+    others: Mapping[str, OtherProject] = field(default_factory=dict)
     parallelism: int = 4
     deadline_minutes: float = 30.0
     reserved: frozenset[str] = frozenset({PROJECT_FILE})
@@ -235,6 +238,7 @@ class _Reader:
             policies=file.policies,
             signing_key=file.ledger.signing_key.file if file.ledger.signing_key is not None else None,
             notify=tuple(file.notify),
+            others=others_of(file.projects, chosen),
             parallelism=file.parallelism,
             deadline_minutes=file.deadline,
             reserved=frozenset({PROJECT_FILE}) | self._overlays(),
@@ -327,6 +331,7 @@ class _Reader:
             elif not path.is_file():
                 self._say("no-overlay", f"there is no file `{shown(overlay)}`", place(("overlays", position)))
         self._check_state(file.state_file(), place)
+        self._check_others(file, place)
         for position, type in enumerate(file.limits.accept_short):
             vendor, _, kind = type.partition("/")
             kinds = self.catalog.kinds(vendor) if vendor in self.catalog.names else {}
@@ -335,6 +340,14 @@ class _Reader:
                 help = did_you_mean(type, known, what="known kinds") or "write `vendor/Kind`"
                 at = place(("limits", "acceptShort", position))
                 self._say("unknown-kind", f"no kind is called `{shown(type)}`", at, help)
+
+    def _check_others(self, file: ProjectFile, place: Callable[[Path], Path]) -> None:
+        for name, each in file.projects.items():
+            for key, given in (("project", each.project or name), ("environment", each.environment)):
+                if given is not None and not is_name(given):
+                    message = f"`{shown(given)}` is no name: lower-case letters, digits and inner hyphens, at most 63"
+                    written = key in each.model_fields_set
+                    self._say("invalid-name", message, place(("projects", name, *([key] if written else []))))
 
     def _check_state(self, state: StateFile, place: Callable[[Path], Path]) -> None:
         scheme = state.url.partition("://")[0]

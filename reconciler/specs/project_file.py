@@ -64,6 +64,30 @@ class StateFile(_Model):
     ] = 180.0
 
 
+class OtherStateFile(_Model):
+    """`projects.NAME.state`, when there is more to say than where it lies."""
+
+    url: Annotated[str, Field(pattern=_STATE_URL, description=_STATE_URLS)]
+    endpoint: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^/@?#\s]+/?$", description="another server that speaks S3 or Cloud Storage"),
+    ] = None
+    region: Annotated[str | None, Field(pattern=r"^[a-z0-9-]+$", description="the bucket's region, at S3")] = None
+
+
+class OtherProjectFile(_Model):
+    """`projects.NAME`."""
+
+    state: Annotated[
+        Annotated[str, Field(pattern=_STATE_URL)] | OtherStateFile,
+        Field(description="where that project keeps its state"),
+    ]
+    project: Annotated[str | None, Field(min_length=1, description="that project's own name, by default `NAME`")] = None
+    environment: Annotated[
+        str | None, Field(min_length=1, description="its environment, by default the one of the same name as here")
+    ] = None
+
+
 class SigningKeyFile(_Model):
     """`ledger.signingKey`."""
 
@@ -116,6 +140,9 @@ class EnvironmentFile(_Model):
     deadline: Annotated[float, Field(gt=0, description="minutes after which a run gives up waiting")] = 30.0
     values: Annotated[dict[str, Scalar], Field(description="what manifests may use as `{var: name}`")] = {}
     overlays: Annotated[list[str], Field(description="files laid over the manifests")] = []
+    projects: Annotated[
+        dict[str, OtherProjectFile], Field(description="projects whose outputs manifests use as `{output: name, …}`")
+    ] = {}
 
 
 class ProjectFile(EnvironmentFile):

@@ -56,7 +56,7 @@ class Reading:
     One file, read.
 
     `complete` is false when reading stopped before the end; `text` is then the file's text, for those who
-    want to know what the rest might have held. `uses_variables` is false when no key is `var`.
+    want to know what the rest might have held. `uses_variables` is false when no key is `var` or `output`.
     """
 
     trees: tuple[Tree, ...]
@@ -106,7 +106,7 @@ def read(data: bytes, file: str, *, nulls: bool = False) -> Reading:
         problems=tuple(builder.problems),
         complete=complete,
         text="" if complete else text,
-        uses_variables="var" in builder.keys,
+        uses_variables="var" in builder.keys or "output" in builder.keys,
     )
 
 

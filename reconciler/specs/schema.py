@@ -24,10 +24,16 @@ _FIELD: Final = "^spec\\..+"
 _MOMENT: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+(Z|[+-][0-9]{2}:?[0-9]{2}))?$"
 _VARIABLE: Final[Schema] = {
     "title": "Variable",
-    "description": "A value of the environment, from `values` in reconciler.yaml",
+    "description": "A value of the environment, from `values` in reconciler.yaml, or an output of another project",
     "type": "object",
-    "properties": {"var": {"type": "string", "minLength": 1, "description": "The value's name"}},
-    "required": ["var"],
+    "properties": {
+        "var": {"type": "string", "minLength": 1, "description": "The value's name"},
+        "output": {"type": "string", "minLength": 1, "description": "A project, from `projects` in reconciler.yaml"},
+        "address": {"type": "string", "pattern": "^[^/]+/[^/]+/[^/]+$", "description": "What it manages"},
+        "name": {"type": "string", "minLength": 1, "description": "The output's name; `id` is the vendor's id"},
+    },
+    "oneOf": [{"required": ["var"]}, {"required": ["output", "address", "name"]}],
+    "dependentRequired": {"address": ["output"], "name": ["output"]},
     "additionalProperties": False,
 }
 _VARIABLE_REF: Final[Schema] = {"$ref": "#/$defs/variable"}

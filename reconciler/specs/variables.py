@@ -1,18 +1,42 @@
-"""Values from outside: `${VAR}` in the project file, `{var: name}` in manifests."""
+"""Values from outside: `${VAR}` in the project file, `{var: name}` and `{output: project, …}` in manifests."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from reconciler.specs.tree import Node
 from reconciler.specs.words import did_you_mean, shown
-from reconciler.values import Path
+from reconciler.values import Address, Path
 
 _VARIABLE = re.compile(
     r"\$(?:\$(?=\{)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|\{(?P<odd>[^}]*)\}?)"
 )
+
+
+Scalar: TypeAlias = "str | bool | int | float"
+
+
+class NoOutput(Exception):
+    """An output of another project that has no value; the sentence says why, `help` what to do."""
+
+    def __init__(self, message: str, help: str | None = None, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.help = help
+
+
+class NotAsked(Exception):
+    """An output of another project that this command does not ask for."""
+
+
+Outputs: TypeAlias = Callable[[str, Address, str], Scalar]
+"""The value of an output, by project, address and name. Raises `NoOutput` or `NotAsked`."""
+
+_OUTPUT = frozenset({"output", "address", "name"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +101,24 @@ def from_environment(node: Node, environ: Mapping[str, str], path: Path = ()) ->
 
 @dataclass(slots=True)
 class Substitution:
-    """`{var: name}` replaced by a value of the environment, wherever a whole value stands."""
+    """
+    `{var: name}` replaced by a value of the environment, wherever a whole value stands, and outputs likewise.
 
-    values: Mapping[str, str | bool | int | float]
+    `unread` are the places of outputs that nobody has asked for; an empty text stands there.
+    """
+
+    values: Mapping[str, Scalar]
+    outputs: Outputs | None = None
     found: list[Unresolved] = field(default_factory=list)
+    unread: list[Path] = field(default_factory=list)
 
     def __call__(self, node: Node, path: Path) -> Node:
         """The tree with its variables replaced; the same object when it has none."""
         if isinstance(node, dict):
             if len(node) == 1 and "var" in node:
                 return self._value(node["var"], path)
+            if "output" in node and "address" in node and node.keys() <= _OUTPUT:
+                return self._output(node, path)
             changed: dict[str, Node] = {}
             for key, old in node.items():
                 if type(old) is dict or type(old) is list:
@@ -98,6 +130,29 @@ class Substitution:
             items = [self(old, (*path, position)) for position, old in enumerate(node)]
             return items if any(new is not old for new, old in zip(items, node, strict=True)) else node
         return node
+
+    def _output(self, node: Mapping[str, Node], path: Path) -> Node:
+        try:
+            return self._asked(*(node.get(each) for each in ("output", "address", "name")))
+        except NotAsked:
+            self.unread.append(path)
+        except NoOutput as missing:
+            self.found.append(
+                Unresolved(code=missing.code, message=missing.message, path=(*path, "output"), help=missing.help)
+            )
+        return ""
+
+    def _asked(self, project: Node, written: Node, name: Node) -> Scalar:
+        if not (isinstance(project, str) and isinstance(written, str) and isinstance(name, str)):
+            example = "`{output: platform, address: didomi/Destination/lake, name: bucketName}`"
+            raise NoOutput("an output is named by three texts", f"write it like {example}", code="invalid-value")
+        try:
+            address = Address.parse(written)
+        except ValueError as error:
+            raise NoOutput(str(error), code="invalid-value") from None
+        if self.outputs is None:
+            raise NoOutput("outputs of other projects cannot be used here", code="no-output")
+        return self.outputs(project, address, name)
 
     def _value(self, name: Node, path: Path) -> Node:
         if isinstance(name, str) and name in self.values:
