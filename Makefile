@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 SLOW   ?= tests
 
-.PHONY: help demo test test-all test-slow coverage lint types floors benchmarks reliability clean
+.PHONY: help docs demo test test-all test-slow coverage lint types floors benchmarks reliability clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -43,6 +43,10 @@ types: $(VENV)/.installed  ## Types
 floors: $(VENV)/.installed  ## Imports point down only
 	$(BIN)/python -m pytest tests/house
 
+docs: $(VENV)/.installed  ## The documentation site, in build/site; a link to nowhere is an error
+	$(BIN)/python docs/gather_pages.py
+	$(BIN)/zensical build --config-file .mkdocs.yml --clean --strict
+
 benchmarks: $(VENV)/.installed  ## Time and memory against floors measured in the same run
 	$(BIN)/python benchmarks/run.py
 
@@ -50,4 +54,4 @@ reliability: $(VENV)/.installed  ## The scorecard: thousands of kills, faults an
 	$(BIN)/python tests/reliability/scorecard.py --write
 
 clean:  ## Remove what the targets above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .coverage mutants *.egg-info
+	rm -rf $(VENV) build .cache .mypy_cache .ruff_cache .hypothesis .coverage mutants *.egg-info
