@@ -13,6 +13,7 @@ from reconciler import __version__
 from reconciler.cli.exits import Exit
 from reconciler.cli.group import PROGRAM, Commands
 from reconciler.cli.log_lines import FORMATS, lines, spoken
+from reconciler.cli.offering import offer_environments
 from reconciler.cli.settings import Opening, Settings
 
 EPILOG = """\b
@@ -31,8 +32,21 @@ RECONCILER_PLAN_TARGET for `plan --target`."""
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("-C", "--directory", default=".", metavar="DIR", help="Run as if started in DIR.")
-@click.option("-e", "--environment", metavar="NAME", help="Which environment of the project file to use.")
+@click.option(
+    "-C",
+    "--directory",
+    type=click.Path(file_okay=False),
+    default=".",
+    metavar="DIR",
+    help="Run as if started in DIR.",
+)
+@click.option(
+    "-e",
+    "--environment",
+    metavar="NAME",
+    shell_complete=offer_environments,
+    help="Which environment of the project file to use.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["error", "warning", "info", "debug"]),

@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from reconciler.cli.offering import offer_addresses
 from reconciler.cli.rules import policies
 from reconciler.values import Address, Options
 
@@ -30,6 +32,10 @@ class AddressType(click.ParamType[Address]):
             return value if isinstance(value, Address) else Address.parse(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The addresses that the project knows."""
+        return offer_addresses(ctx, incomplete)
 
 
 ADDRESS = AddressType()

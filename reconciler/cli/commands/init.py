@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.offering import offer_vendors
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
 from reconciler.reports.escape import plain
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".", metavar="[DIR]")
-@click.option("--vendor", "vendors", multiple=True, metavar="VENDOR", help="Begin with this vendor. Repeatable.")
+@click.option(
+    "--vendor",
+    "vendors",
+    multiple=True,
+    metavar="VENDOR",
+    shell_complete=offer_vendors,
+    help="Begin with this vendor. Repeatable.",
+)
 @click.option("--project", metavar="NAME", help="The project's name, by default that of DIR.")
 @running
 def command(session: Session, folder: Path, vendors: tuple[str, ...], project: str | None) -> int:
