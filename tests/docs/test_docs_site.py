@@ -42,10 +42,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for key, name in (("docs_dir", "pages"), ("site_dir", "html")):
         text = re.sub(rf"^{key}: .*$", f"{key}: {name}", text, flags=re.MULTILINE)
     (folder / "mkdocs.yml").write_text(text, encoding="utf-8")
-    for words in (
+    built: list[list[str | Path]] = [
         [sys.executable, ROOT / "docs" / "gather_pages.py", folder / "pages"],
         [Path(sys.executable).parent / "zensical", "build", "--config-file", folder / "mkdocs.yml", "--strict"],
-    ):
+    ]
+    for words in built:
         ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
         assert ended.returncode == 0, re.sub(r"\x1b\[[0-9;]*m", "", ended.stdout)
     return folder / "html"
