@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from secret_search import hits
 from world import CANARY, Run, Status, Theatre, World, catalog
 
+from reconciler.operations.failures import Invalid
 from reconciler.operations.snapshot import publish, write
 from reconciler.operations.snapshot_plan import plan_from, read_published
 from reconciler.operations.validate import validate
@@ -245,9 +246,10 @@ def test_a_project_file_that_says_it_wrongly_is_refused(
 ) -> None:
     user.settings = {"projects": {"platform": more}}
     user.write(USER)
-    ended = user.command("validate", "--format", "json", expect=8)
+    with pytest.raises(Invalid) as refused, user.workspace():
+        pass
 
-    assert code in ended.stderr + ended.stdout
+    assert [each.code for each in refused.value.problems] == [code]
 
 
 # --- offline ---
@@ -283,10 +285,11 @@ def test_a_plan_from_a_snapshot_uses_what_was_published(platform: World, user: W
     with user.workspace() as workspace:
         same = plan_from(workspace, read_published(workspace, path)).plan
     user.write(USER.replace(BUCKET, "name: bucketAccessRoleArn"))
-    other = user.command("plan", "--snapshot", "snapshot.json", expect=8)
+    with pytest.raises(Invalid) as refused, user.workspace() as workspace:
+        plan_from(workspace, read_published(workspace, path))
 
     assert {each.action for each in same.changes} == {Action.NOOP}
-    assert "the snapshot does not hold the output `bucketAccessRoleArn`" in other.stderr
+    assert "the snapshot does not hold the output `bucketAccessRoleArn`" in refused.value.problems[0].message
     assert len(json.loads(path.read_bytes())["outputs"]) == 2
 
 

@@ -107,17 +107,14 @@ def test_a_repository_without_a_change_has_no_changed_project(repository: Reposi
         ("crm/specs/\u00fcber\nline.yaml", ["crm"]),
     ],
 )
-@pytest.mark.parametrize("committed", [True, False])
-def test_a_change_concerns_whoever_names_its_path(
-    repository: Repository, name: str, projects: list[str], committed: bool
-) -> None:
+def test_a_change_concerns_whoever_names_its_path(repository: Repository, name: str, projects: list[str]) -> None:
     before = repository.commit()
     path = repository.folder / name
     repository.write(name, (path.read_text(encoding="utf-8") if path.exists() else "") + "\n# more\n")
-    if committed:
-        repository.commit()
+    uncommitted = repository.changed(before)
+    repository.commit()
 
-    assert repository.changed(before) == projects
+    assert uncommitted == repository.changed(before) == projects
 
 
 def test_what_is_deleted_or_moved_away_concerns_its_project(repository: Repository) -> None:
@@ -320,6 +317,7 @@ def test_the_command_prints_a_table_and_a_matrix(repository: Repository) -> None
     }
 
 
+@pytest.mark.slow
 def test_a_pull_request_plans_the_projects_that_it_concerns(
     world_of: Callable[..., World], repository: Repository, tmp_path: Path
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_merge_is_planned_and_exactly_that_plan_is_applied(world: World, runne
     assert "Planned again: nothing is left to do." in applied.summary
 
 
+@pytest.mark.slow
 def test_a_plan_that_a_limit_refuses_is_shown_with_its_digest_and_can_be_approved(
     world: World, runner: Runner, forge: ForgeStage
 ) -> None:
@@ -156,6 +157,7 @@ def test_an_input_is_one_word_whatever_stands_in_it(world: World, runner: Runner
     assert not (world.folder / "owned").exists()
 
 
+@pytest.mark.slow
 def test_manifests_that_are_wrong_are_told_on_their_lines(world: World, runner: Runner) -> None:
     world.write(LAKE.replace("typeId", "typeid"))
     ended = act(runner, "plan")
@@ -165,6 +167,7 @@ def test_manifests_that_are_wrong_are_told_on_their_lines(world: World, runner: 
     assert any(each.startswith("::error file=specs/all.yaml,line=") for each in ended.commands())
 
 
+@pytest.mark.slow
 def test_a_fork_is_planned_from_what_main_has_published_without_credentials_and_without_a_comment(
     world: World, runner: Runner, forge: ForgeStage, tmp_path: Path
 ) -> None:
@@ -317,6 +320,7 @@ def gitlab(world: World, forge: ForgeStage, tmp_path: Path) -> Callable[..., End
     return lambda name, **environ: runner.gitlab_job(name, inputs, environ)
 
 
+@pytest.mark.slow
 def test_a_merge_request_at_gitlab_is_planned_with_a_comment(
     world: World, forge: ForgeStage, gitlab: Callable[..., Ended]
 ) -> None:

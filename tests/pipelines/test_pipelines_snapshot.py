@@ -19,7 +19,8 @@ from world import CANARY, Run, World
 
 from reconciler.engine.codec import digest_of
 from reconciler.operations.failures import Failure, Stale
-from reconciler.operations.plan import Planned
+from reconciler.operations.plan import Planned, make_plan
+from reconciler.operations.saved import save
 from reconciler.operations.snapshot import publish, write
 from reconciler.operations.snapshot_plan import plan_from, read_published
 from reconciler.values import Action, Address, Change, Options, Plan
@@ -240,7 +241,8 @@ def test_what_is_no_snapshot_is_refused(didomi: World, content: bytes) -> None:
 
 def test_a_saved_plan_is_no_snapshot(didomi: World) -> None:
     didomi.write(LAKE)
-    didomi.command("plan", "-o", "plan.json")
+    with didomi.workspace() as workspace:
+        save(make_plan(workspace), didomi.folder / "plan.json")
 
     with pytest.raises(Stale, match="is no snapshot but a plan"):
         from_snapshot(didomi, didomi.folder / "plan.json")
