@@ -62,7 +62,14 @@ class Versions:
     def _read(self, address: Address, project: Project, naming: _Files, laid: _Files) -> Resource | Unreadable | None:
         contents, overlays = ({name: self._repository.blob(blob) for name, blob in each} for each in (naming, laid))
         try:
-            return resource_as_of(address, project, self._workspace.catalog, contents, overlays)
+            return resource_as_of(
+                address,
+                project,
+                self._workspace.catalog,
+                contents,
+                overlays,
+                outputs=self._workspace.outputs,
+            )
         except Undecided:
             return UNREADABLE
 

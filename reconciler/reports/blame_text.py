@@ -71,9 +71,9 @@ class FieldBlame:
     One field.
 
     `value` is what the manifest says (`in_manifest`), else what was applied. `set_by` is None when no commit set it:
-    then it is not committed, or no manifest says it. `carried` is the deed since which it is applied; while it is not,
-    `applied` is what stands in its place and `tried` a deed that came to nothing. `observed` is what the vendor has
-    when it has `moved`.
+    then it is not committed, or no manifest says it. `is_applied` is None when only the vendor could tell. `carried`
+    is the deed since which it is applied; while it is not, `applied` is what stands in its place and `tried` a deed
+    that came to nothing. `observed` is what the vendor has when it has `moved`.
     """
 
     path: Path
@@ -82,7 +82,7 @@ class FieldBlame:
     place: Mark | None = None
     variable: str | None = None
     set_by: SetBy | None = None
-    is_applied: bool = False
+    is_applied: bool | None = False
     carried: CarriedOut | None = None
     applied: Value = MISSING
     tried: CarriedOut | None = None
@@ -151,7 +151,7 @@ def verdict(blame: Blame) -> str:
     """How many fields there are and what the vendor has in them: `9 fields: 7 agree, 1 moved, 1 not applied.`"""
     if not blame.fields:
         return "No field of it is managed."
-    pending = sum(not each.is_applied for each in blame.fields)
+    pending = sum(each.is_applied is False for each in blame.fields)
     words = {
         Vendor.AGREES: "as applied",
         Vendor.MOVED: "moved at the vendor",
@@ -162,7 +162,8 @@ def verdict(blame: Blame) -> str:
         Vendor.NOT_ASKED: "not asked for",
     }
     counted = [
-        (sum(each.is_applied and each.vendor is one for each in blame.fields), word) for one, word in words.items()
+        (sum(each.is_applied is not False and each.vendor is one for each in blame.fields), word)
+        for one, word in words.items()
     ]
     counted.append((pending, "not applied"))
     counted.append((len(blame.elsewhere), "more at the vendor"))
@@ -245,6 +246,8 @@ def _heading(
         yield paint("In no manifest", Style.STRONG, colour=colour)
     if carried is not None:
         yield from wrap(plain(_carried(carried)), width, first="    ", rest="    ")
+    elif first.is_applied is None:
+        yield "    whether it is applied, the vendor was not asked"
     elif first.is_applied:
         yield "    applied; the ledger does not tell when"
     else:
@@ -280,7 +283,7 @@ def _field(each: FieldBlame, reading: Reading, *, width: int, colour: bool, verb
 
 
 def _remarks(each: FieldBlame, reading: Reading) -> Iterator[tuple[Style, str]]:
-    if not each.is_applied and each.applied is not MISSING:
+    if each.applied is not MISSING:
         yield Style.CHANGED, f"applied is {_value(each.applied, each.path, reading)}"
     if each.tried is not None:
         deed = each.tried

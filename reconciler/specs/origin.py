@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 from reconciler.specs.place import Place
 from reconciler.specs.project import PROJECT_FILE, Project
 from reconciler.specs.reader import MAX_BYTES, read
-from reconciler.specs.tree import at
-from reconciler.values import Mark, Path
+from reconciler.specs.tree import Node, at
+from reconciler.values import Mark, Path, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,28 @@ class Origins:
                 return Origin(self._value(name) or mark, name)
             return Origin(mark)
         if whole == ("spec", place.name_field):  # left out, so it is the manifest's name
-            mark = place.tree.mark(("metadata", "name"))
-            return Origin(mark) if mark is not None else None
+            named = place.tree.mark(("metadata", "name"))
+            return Origin(named) if named is not None else None
         return None
+
+    def of_part(self, place: Place, path: Path, value: Value) -> Origin:
+        """
+        Where the composite at `place` says what its part has at `path`; where it begins, unless it says it there too.
+
+        Which field of a composite makes which of a part, only the kind knows.
+        """
+        found = self.of(place, path)
+        if found is None:
+            return Origin(place.start)
+        written = self._project.values[found.variable] if found.variable is not None else self._written(place, path)
+        return found if type(written) is type(value) and written == value else Origin(place.start)
+
+    def _written(self, place: Place, path: Path) -> Node:
+        whole = ("spec", *path)
+        for tree in (*reversed(place.overlays), place.tree):
+            if tree.mark(whole) is not None:
+                return at(tree.data, whole)
+        return at(place.tree.data, ("metadata", "name"))
 
     def _value(self, name: str) -> Mark | None:
         if self._values is None:

@@ -13,7 +13,7 @@ from reconciler.specs.overlay import read_overlays
 from reconciler.specs.project import PROJECT_FILE, Project
 from reconciler.specs.reader import read
 from reconciler.specs.tree import Node
-from reconciler.specs.variables import from_environment
+from reconciler.specs.variables import Outputs, from_environment
 from reconciler.values import Address, Resource
 
 ENDINGS = (".yaml", ".yml")
@@ -72,14 +72,22 @@ def is_manifest(name: str, project: Project) -> bool:
 
 
 def resource_as_of(
-    address: Address, project: Project, catalog: Catalog, files: Mapping[str, bytes], overlays: Mapping[str, bytes]
+    address: Address,
+    project: Project,
+    catalog: Catalog,
+    files: Mapping[str, bytes],
+    overlays: Mapping[str, bytes],
+    *,
+    outputs: Outputs | None = None,
 ) -> Resource | None:
     """
     What the files say of an address, its values and overlays included; `None` when they do not describe it.
 
+    `outputs` gives those of other projects, as they are now: what they were then nobody knows.
+
     Raises `Undecided` when a manifest of that name cannot be read, or breaks rules that hold today.
     """
-    manifests = Manifests(project, catalog, free=True)
+    manifests = Manifests(project, catalog, free=True, outputs=outputs)
     laid = read_overlays(project.root, [name for name in project.overlays if name in overlays], overlays)
     if laid.problems:
         raise Undecided

@@ -96,10 +96,11 @@ spec:
 class Repository:
     """A project under git in a world of one vendor."""
 
-    def __init__(self, folder: Path, theatre: Theatre) -> None:
+    def __init__(self, folder: Path, theatre: Theatre, vendor: str = "didomi") -> None:
         folder.mkdir(exist_ok=True)
-        self.world = World(folder, theatre, ["didomi"])
+        self.world = World(folder, theatre, [vendor])
         self.folder = folder
+        self.theatre = theatre
         stage = self.world.vendor
         self.world.environ["DIDOMI_URL"] = stage.server.url + stage.description.path
         self.git("init", "-q", "-b", "main")

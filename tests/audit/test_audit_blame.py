@@ -18,7 +18,8 @@ from reconciler.history.blame import Blamed
 from reconciler.history.fields import Key, Leaf, leaves
 from reconciler.history.trail import Trail
 from reconciler.operations.adopt import adopt
-from reconciler.operations.blame import _Facts, _Reality, find_blame
+from reconciler.operations.blame import find_blame
+from reconciler.operations.blame_facts import Facts, Reality
 from reconciler.operations.failures import Failure, Invalid
 from reconciler.operations.state import move, remove
 from reconciler.reports.blame_text import Blame, FieldBlame, Vendor, render_blame, verdict
@@ -332,8 +333,8 @@ def test_items_in_another_order_have_moved_where_the_order_counts() -> None:
 
     moved = FieldDrift(path=("a",), cause=Cause.VENDOR, applied=("x", "y"), observed=("y", "x"), wanted=MISSING)
     applied = taken_apart({"a": ("x", "y"), "b": 1})
-    reality = _Reality(otherwise=Vendor.AGREES, moved=(moved,), leaves=taken_apart({"a": ("y", "x"), "b": 1}))
-    facts = _Facts(
+    reality = Reality(otherwise=Vendor.AGREES, moved=(moved,), leaves=taken_apart({"a": ("y", "x"), "b": 1}))
+    facts = Facts(
         record=None,
         applied=applied,
         trail=Trail(),
@@ -414,6 +415,61 @@ def test_every_part_of_a_composite_is_told(tmp_path: Path, vendors: Theatre, wor
     assert {each.address.kind for each in found} >= {"SourceConnection", "TargetConnection", "Dataflow"}
     assert all(set(subjects(each).values()) == {"Begin with an export"} for each in found)
     assert {str(each.origin) for each in found} == {f"adobe/DatasetExport/{name}"}
+    lines = composite.read_text(encoding="utf-8").splitlines()
+    (flow,) = (each for each in found if each.address.kind == "Dataflow")
+    (every,) = (each.place.line for each in flow.fields if each.path == ("schedule", "every") and each.place)
+    (target,) = (each.place.line for each in flow.fields if each.path == ("target",) and each.place)
+    assert "every: 6h" in lines[every - 1]
+    assert target == flow.place.line if flow.place else None
+
+
+def test_a_name_that_the_vendor_turns_into_an_id_is_applied_when_it_says_so(tmp_path: Path, vendors: Theatre) -> None:
+    it = Repository(tmp_path / "adobe", vendors, vendor="adobe")
+    it.world.write()
+    source = {
+        "apiVersion": "adobe.reconciler/v1",
+        "kind": "SourceConnection",
+        "metadata": {"name": "customers"},
+        "spec": {"datasets": [{"name": "Customers"}]},
+    }
+    it.world.apply([source])
+    it.commit(ANA, "Export the customers")
+    address = Address("adobe", "SourceConnection", "customers")
+    (asked,) = blamed(it.world, address, offline=False)
+    (offline,) = blamed(it.world, address)
+
+    assert [(each.path, each.is_applied, each.vendor) for each in asked.fields] == [
+        (("datasets", 0, "name"), True, Vendor.AGREES),
+        (("name",), True, Vendor.AGREES),
+    ]
+    assert [each.is_applied for each in offline.fields] == [None, True]
+    assert "    whether it is applied, the vendor was not asked\n" in text(it.world, offline)
+
+
+def test_an_output_of_another_project_is_set_by_who_named_it(there: Repository) -> None:
+    there.apply("ana")
+    (lake,) = there.world.vendor.objects("destinations")
+    user = there.folder.parent / "user"
+    it = Repository(user, there.theatre)
+    it.write(
+        "reconciler.yaml",
+        f"{PROJECT}projects: {{shop: {{state: file://{there.folder}/.reconciler/state}}}}\n".replace(
+            "project: shop", "project: user"
+        ),
+    )
+    it.write(
+        "specs/daily.yaml",
+        DAILY.replace("[lake]", "[{id: {output: shop, address: didomi/Destination/lake, name: id}}]"),
+    )
+    it.commit(ANA, "Deliver to the shop's lake")
+    it.write("specs/daily.yaml", (user / "specs/daily.yaml").read_text(encoding="utf-8").replace("false", "true"))
+    it.commit(BEN, "Deliver proofs too")
+    (found,) = blamed(it.world, EXPORT)
+
+    assert subjects(found)["destinations.0"] == "Deliver to the shop's lake"
+    assert subjects(found)["data.proofs.enabled"] == "Deliver proofs too"
+    assert found.fields[2].value == lake["id"]
+    assert found.notes == ()
 
 
 def test_a_view_without_values_says_nothing_wrong() -> None:
