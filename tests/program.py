@@ -107,9 +107,9 @@ class Running:
         """Send a signal."""
         self.process.send_signal(number)
 
-    def says(self, text: str) -> None:
+    def says(self, text: str, *, within: float = LONGEST / 2) -> None:
         """Wait until it has said this on stderr."""
-        until(lambda: text in self.err, f"`{text}` was said")
+        until(lambda: text in self.err, f"`{text}` was said", within=within)
 
     def end(self, *, expect: int | None = None, within: float = LONGEST) -> subprocess.CompletedProcess[str]:
         """Wait for its end; `expect` is its exit code, negative for a signal's, None for any."""
