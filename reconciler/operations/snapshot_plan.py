@@ -54,8 +54,8 @@ def plan_from(
     """
     The plan as it would be if nothing had moved since the snapshot was taken.
 
-    Opens no connection and reads no secret. It has no digest, so that nobody can approve it. Raises `Invalid` for
-    wrong manifests.
+    Opens no connection and reads no secret. It is given no digest, so that nobody can approve it. Raises `Invalid`
+    for wrong manifests.
     """
     options = options or Options()
     workspace.read(outputs=_outputs_of(published))
@@ -76,8 +76,7 @@ def plan_from(
         f"{FROM_SNAPSHOT} of {published.taken:%Y-%m-%d %H:%M:%S} UTC, {age}: {_MOVED}",
         "secrets, quotas and permissions are not checked; a plan from a snapshot cannot be saved, approved or applied",
     )
-    plan = replace(planned.plan, notes=(*notes, *planned.plan.notes), digest=None)
-    return replace(planned, plan=plan)
+    return replace(planned, plan=replace(planned.plan, notes=(*notes, *planned.plan.notes)))
 
 
 def _outputs_of(published: Published) -> Outputs:

@@ -17,6 +17,7 @@ from reconciler.operations.snapshot import publish, write
 from reconciler.operations.snapshot_plan import plan_from, read_published
 from reconciler.operations.validate import validate
 from reconciler.operations.writing_back import write_back
+from reconciler.specs import load
 from reconciler.specs.schema import json_schema
 from reconciler.values import Action, Problem, Severity
 
@@ -253,6 +254,17 @@ def test_a_project_file_that_says_it_wrongly_is_refused(
 
 
 # --- offline ---
+
+
+def test_whoever_loads_manifests_without_asking_gets_an_error_and_not_a_resource_too_few(
+    platform: World, user: World
+) -> None:
+    platform.apply(LAKE)
+    user.write(USER)
+    with user.workspace() as workspace:
+        loaded = load(workspace.project, workspace.catalog)
+
+    assert [(each.code, each.severity) for each in loaded.problems] == [("no-output", Severity.ERROR)] * 2
 
 
 def test_validate_asks_nobody_and_says_what_it_left_open(platform: World, user: World) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,15 @@ from conformance_cases import Case, Sample, samples
 from conformance_play import Play
 from program import RealTime
 from secret_search import hits
-from world import CANARY, Run, World
+from world import CANARY, Run, World, catalog
 
 from reconciler.engine.codec import digest_of
 from reconciler.operations.failures import Failure, Stale
 from reconciler.operations.plan import Planned, make_plan
 from reconciler.operations.saved import save
-from reconciler.operations.snapshot import publish, write
+from reconciler.operations.snapshot import _bare, publish, write
 from reconciler.operations.snapshot_plan import plan_from, read_published
-from reconciler.values import Action, Address, Change, Options, Plan
+from reconciler.values import HIDDEN, Action, Address, Change, Document, Options, Plan, Secret
 
 SILENT = Path(__file__).with_name("silent_program.py")
 LAKE = """apiVersion: didomi.reconciler/v1
@@ -143,6 +144,39 @@ def test_a_stranger_that_looks_alike_is_found_and_nothing_else_of_it_is_kept(did
     assert [each.code for each in from_snapshot(didomi, path).plan.problems] == ["lookalike"]
     assert b"Consent lake" in path.read_bytes()
     assert b"private words" not in path.read_bytes()
+
+
+def test_a_stranger_that_points_at_what_goes_is_found(didomi: World) -> None:
+    didomi.apply(LAKE)
+    lake = didomi.state.records[Address.parse("didomi/Destination/lake")].id
+    strange = {"name": "Theirs", "description": "private words", "data": {}, "destinations_id": [lake]}
+    didomi.vendor.emulator.insert("configs", strange)
+    path = published(didomi)
+    didomi.write(LAKE.replace("210987654321", "999988887777"))
+    problems = from_snapshot(didomi, path).plan.problems
+
+    assert [each.message.partition(" while")[0] for each in problems] == [f"`{lake}` would be deleted"]
+    assert b"private words" not in path.read_bytes()
+
+
+def test_a_value_in_a_field_for_secrets_is_never_published_whatever_a_handler_leaves_there() -> None:
+    traits = replace(
+        catalog().traits("didomi/Destination"), secrets=frozenset({("key",), ("list", "*", "token"), ("map", "*")})
+    )
+    place = Secret(source="env", name="RECONCILER_SECRET_KEY", version="1")
+    document: Document = {
+        "key": "k",
+        "list": ({"token": "t", "name": "kept"}, {"token": place}),
+        "map": {"a": {"deep": "d"}},
+        "name": "kept",
+    }
+
+    assert _bare(document, traits) == {
+        "key": HIDDEN,
+        "list": ({"token": HIDDEN, "name": "kept"}, {"token": place}),
+        "map": {"a": HIDDEN},
+        "name": "kept",
+    }
 
 
 def test_a_kind_that_nothing_used_is_blocked_and_not_guessed(didomi: World) -> None:
