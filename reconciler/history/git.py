@@ -297,10 +297,10 @@ class Repository:
             raise GitUnusable(f"git has not answered within {_LONGEST:.0f} seconds") from None
         if ended.returncode and (ended.stderr.strip() or not empty):
             words_of_git = ended.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-            raise GitUnusable(
-                f"git cannot read the history: {words_of_git[0].removeprefix('fatal: ')}",
-                "run it in a clone of the repository, or name one with `--git-dir`",
-            )
+            help = "run it in a clone of the repository, or name one with `--git-dir`"
+            if "dubious ownership" in words_of_git[0]:  # as in containers of CI, where another user has cloned
+                help = "if it is yours, say so: `git config --global --add safe.directory FOLDER`"
+            raise GitUnusable(f"git cannot read the history: {words_of_git[0].removeprefix('fatal: ')}", help)
         return ended.stdout.decode("utf-8", "replace")
 
 

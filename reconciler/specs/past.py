@@ -36,8 +36,9 @@ def project_as_of(content: bytes, project: Project, environ: Mapping[str, str]) 
     declared = written.get("environments")
     own = declared.get(project.environment) if isinstance(declared, dict) else None
     sections = [each for each in (declared.values() if isinstance(declared, dict) else ()) if isinstance(each, dict)]
-    whole, _ = from_environment(merged({key: written[key] for key in _KEYS & written.keys()}, own or {}), environ)
-    assert isinstance(whole, dict)
+    base: Node = {key: written[key] for key in _KEYS & written.keys()}
+    whole, _ = from_environment(merged(base, own if isinstance(own, dict) else {}), environ)
+    assert isinstance(whole, dict)  # a mapping laid over a mapping
     paths, values, overlays = (whole.get(key) for key in ("manifests", "values", "overlays"))
     return replace(
         project,

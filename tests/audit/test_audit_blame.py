@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -152,6 +153,17 @@ def test_without_a_repository_there_is_a_sentence(there: Repository, tmp_path: P
     shutil.rmtree(there.folder / ".git")
     with pytest.raises(Failure, match="git cannot read the history: not a git repository"):
         blamed(there.world)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_repository_of_another_user_is_refused_with_the_way_out(there: Repository) -> None:
+    for path in (there.folder, there.folder / ".git"):
+        os.chown(path, 12345, 12345)
+    with pytest.raises(Failure, match="dubious ownership") as caught:
+        blamed(there.world)
+
+    assert caught.value.help is not None
+    assert "safe.directory" in caught.value.help
 
 
 def test_a_repository_of_something_else_is_refused(there: Repository, tmp_path: Path) -> None:
