@@ -304,7 +304,10 @@ def command(function: Callable[Concatenate[Session, P], int]) -> Callable[P, int
         session.stop_at_once()
         try:
             code = function(session, *args, **kwargs)
-        except (click.ClickException, BrokenPipeError):
+        except click.ClickException:
+            raise
+        except BrokenPipeError:  # nobody reads any more what was done, and it was done all the same
+            session.end(Exit.FAILED)
             raise
         except Exception as error:  # noqa: BLE001 - every end has an exit code, and no traceback shows a secret
             code = session.fail(error)

@@ -163,7 +163,11 @@ def demo(say: Callable[[str], None], environ: Mapping[str, str]) -> None:
     """
     with _stage() as (folder, vendors, settings):
         inner = {
-            **{name: value for name, value in environ.items() if not name.startswith(("RECONCILER_", "AWS_"))},
+            **{
+                name: value
+                for name, value in environ.items()
+                if name == "RECONCILER_LOG_FORMAT" or not name.startswith(("RECONCILER_", "AWS_"))
+            },
             **settings,
         }
         for number, scene in enumerate(SCENES, 1):

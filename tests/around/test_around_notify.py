@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +17,7 @@ import pytest
 from around_stage import Answer, Receiver
 from hypothesis import given
 from hypothesis import strategies as st
-from program import Project, RealTime, lake
+from program import INHERITED, Held, Project, RealTime, lake
 from world import CANARY, Theatre, World
 
 from reconciler.operations.failures import Invalid
@@ -358,3 +362,41 @@ def test_a_message_to_slack_reads_like_this() -> None:
         "• `didomi/ExportConfig/daily` skipped create\n"
         "<https://ci.example.com/jobs/7|the run> · commit `cccccccccccc`"
     )
+
+
+@pytest.mark.slow
+def test_an_apply_that_is_interrupted_is_told_too(project: Project, receiver: Receiver) -> None:
+    told(project, receiver)
+    project.begin([lake()])
+    held = Held(project.vendor, "POST /exports/destinations")
+    running = project.start("apply", "-y")
+    held.arrives()
+    running.send(signal.SIGTERM)
+    running.says("stopping")
+    held.let_go()
+    running.end(expect=143)
+
+    assert [(each.document["status"], each.document["counts"]) for each in receiver.posts] == [
+        ("interrupted", {"done": 1})
+    ]
+
+
+@pytest.mark.slow
+def test_what_nobody_reads_on_stdout_is_told_all_the_same(project: Project, receiver: Receiver) -> None:
+    told(project, receiver, when="always", events=["drift"])
+    project.begin([lake()])
+    project.run("apply", "-y")
+    nobody, out = os.pipe()
+    os.close(nobody)
+    ended = subprocess.run(
+        [sys.executable, "-m", "reconciler", "drift"],
+        cwd=project.folder,
+        env={**INHERITED, **project.environ},
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        check=False,
+    )
+    os.close(out)
+
+    assert ended.returncode == 1
+    assert [each.document["status"] for each in receiver.posts] == ["nothing"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.log_lines import lines
 from reconciler.cli.session import Session
 from reconciler.cli.session import command as running
 from reconciler.operations.failures import Failure
@@ -19,5 +20,6 @@ def command(session: Session) -> int:
         raise Failure(
             f"the demo needs `{missing.name}`, which is not installed", help="pip install 'reconciler[emulator]'"
         ) from None
-    demo(click.echo, session.settings.environ)
+    environ = session.settings.environ
+    demo(click.echo, environ if lines() is None else {**environ, "RECONCILER_LOG_FORMAT": "json"})
     return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 from collections import Counter
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -125,6 +127,7 @@ class _Rounds:
         self._session.end_round(found.code)
         if self._session.workspace is not None:
             self._session.workspace.close()
+        gc.collect()  # the program seldom looks for what a round has left, see `main`
         return found
 
     def _look(self) -> Round:
@@ -253,7 +256,7 @@ def _tell(number: int, found: Round, rest: float | None) -> None:
     said += f"; the next one in {rest:.0f} s" if rest is not None else ""
     out = lines()
     if out is None:
-        click.echo(said, err=True)
+        click.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {said}", err=True)
     else:
         level = "warning" if found.failed else "info"
         out.say(level, "round", said, round=number, outcome=found.outcome, changes=dict(found.changes), rest=rest)
