@@ -198,7 +198,9 @@ def _prove(
         )
         return (), (problem, *failure.problems), isinstance(failure, Denied)
     left = tuple(change for change in to_do(proof.plan) if not _is_freshness(change))
-    return left, proof.plan.problems, False
+    # The plan knew every name that was given; one that nobody knows any more is that of an object that was deleted.
+    problems = (each for each in proof.plan.problems if each.code != "unknown-address")
+    return left, tuple(problems), False
 
 
 def _desired(workspace: Workspace, options: Options) -> Desired:
