@@ -35,7 +35,7 @@ RECONCILER_PLAN_TARGET for `plan --target`."""
 @click.option(
     "-C",
     "--directory",
-    type=click.Path(file_okay=False),
+    type=click.Path(exists=True, file_okay=False),  # else a misspelt folder would mean the project above it
     default=".",
     metavar="DIR",
     help="Run as if started in DIR.",
