@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import click
 
+from reconciler.cli.examples import with_examples
+
 PROGRAM = "reconciler"
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
@@ -70,7 +72,7 @@ class Commands(click.Group):
             return None
         command = importlib.import_module(f"reconciler.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
-        return command
+        return with_examples(command, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
