@@ -147,6 +147,19 @@ def test_commands_that_only_look_are_traced_too(project: Project, collector: Rec
     assert figures(collector) == {}
 
 
+@pytest.mark.slow
+def test_every_round_of_a_watch_is_a_span_of_its_own(project: Project, collector: Receiver) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    project.run("watch", "--apply", "--interval", "1s", "--rounds", "2", environ=environ)
+    found = spans(collector)
+    rounds = [each for each in found if each.name == "reconciler watch"]
+    steps = [each for each in found if "reconciler.outcome" in words(each.attributes)]
+
+    assert len({each.trace_id for each in rounds}) == len(rounds) == 2
+    assert len({each.trace_id for each in steps}) == 1
+    assert len(steps) == 2
+
+
 def test_a_collector_that_is_not_there_is_a_warning(project: Project) -> None:
     ended = project.run("plan", environ={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
 
