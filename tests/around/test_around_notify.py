@@ -109,6 +109,7 @@ def test_what_failed_is_told_and_what_did_nothing_is_not(project: Project, recei
     assert receiver.posts[1].document["problems"][0]["severity"] == "error"
 
 
+@pytest.mark.slow
 def test_drift_is_told_by_the_names_of_fields_and_never_by_values(project: Project, receiver: Receiver) -> None:
     told(project, receiver, events=["drift"])
     project.begin([lake()])

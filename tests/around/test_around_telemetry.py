@@ -103,6 +103,7 @@ def test_an_apply_is_one_trace_with_a_span_for_each_step(project: Project, colle
     assert "warning" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_figures_of_an_apply_are_what_the_vendor_saw(project: Project, collector: Receiver) -> None:
     project.run("apply", "-y", environ={"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector.url}/v1/metrics"})
     found = figures(collector)
