@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from textwrap import indent
 
@@ -147,7 +148,7 @@ def _files(project: str, chosen: Sequence[_Starter]) -> dict[str, str]:
     overlay = "---\n".join(each.overlay for each in chosen if each.overlay)
     if overlay:
         files[_OVERLAY] = overlay
-    files[SCHEMA_FILE] = json.dumps(json_schema(installed()), indent=2, ensure_ascii=False) + "\n"
+    files[SCHEMA_FILE] = _schema()
     secrets = "".join(f"{name}: ${{{{ secrets.{name} }}}}\n" for each in chosen for name in each.credentials)
     for workflow in ("plan", "apply"):
         files[f".github/workflows/{workflow}.yaml"] = _filled(
@@ -156,6 +157,11 @@ def _files(project: str, chosen: Sequence[_Starter]) -> dict[str, str]:
     files[".pre-commit-config.yaml"] = _filled("pre-commit.yaml", {})
     files[".gitignore"] = _IGNORED
     return files
+
+
+@cache
+def _schema() -> str:
+    return json.dumps(json_schema(installed()), indent=2, ensure_ascii=False) + "\n"
 
 
 def _project_file(project: str, chosen: Sequence[_Starter]) -> str:

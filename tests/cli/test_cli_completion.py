@@ -59,11 +59,8 @@ def offered(folder: Path, *words: str) -> list[str]:
     ("words", "expected"),
     [
         (["plan", "--target", "didomi/"], ["didomi/Destination/lake", "didomi/ExportConfig/daily-consents"]),
-        (["explain", "adobe"], ["adobe/DatasetExport/customers"]),
         (["-e", ""], ["prod", "rehearsal"]),
-        (["-e", "prod", "plan", "--target", "domo"], ["domo/DatasetExport/orders-west"]),
         (["init", "--vendor", "d"], ["didomi", "domo"]),
-        (["fm"], ["fmt"]),
     ],
     ids=" ".join,
 )

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reconciler.operations.failures import Invalid
+from reconciler.operations.fmt import diff, fmt, secret_keys
+
 ROOT = Path(__file__).parents[2]
 ROUGH = (
     "kind: Destination\napiVersion: didomi.reconciler/v1\nmetadata: {name: lake}\nspec:\n    typeId: 'aws-s3-didomi'\n"
@@ -80,15 +83,11 @@ def test_check_names_files_writes_nothing_and_exits_with_1(project: Path) -> Non
     assert (project / "specs" / "a.yaml").read_text(encoding="utf-8") == ROUGH
 
 
-def test_check_exits_with_0_when_nothing_is_left_to_do(project: Path) -> None:
-    run(project, "fmt")
-    ended = run(project, "fmt", "--check")
+def test_nothing_is_left_to_do_afterwards(project: Path) -> None:
+    fmt(project, write=True)
+    tidied = fmt(project, write=False)
 
-    assert (ended.returncode, ended.stdout, ended.stderr) == (
-        0,
-        "",
-        "0 files would be formatted, 6 files left as before.\n",
-    )
+    assert (tidied.changed, tidied.fine, tidied.problems) == ({}, 6, ())
 
 
 def test_diff_shows_the_change_and_writes_nothing(project: Path) -> None:
@@ -116,10 +115,11 @@ def test_diff_shows_the_change_and_writes_nothing(project: Path) -> None:
 def test_diff_shows_no_secret_that_was_written_by_mistake(project: Path) -> None:
     text = "spec:\n    config:\n        key: canary-sings\n        servicePrincipalKey: canary-sings\n"
     (project / "specs" / "a.yaml").write_text(text, encoding="utf-8")
-    ended = run(project, "fmt", "--diff", "specs/a.yaml")
+    [(name, (before, after))] = fmt(project, [Path("specs/a.yaml")], write=False).changed.items()
+    shown = diff(name, before, after, secret_keys())
 
-    assert "servicePrincipalKey: …" in ended.stdout
-    assert "canary" not in ended.stdout + ended.stderr
+    assert "+    servicePrincipalKey: …" in shown
+    assert "canary" not in "".join(shown)
 
 
 def test_a_broken_file_is_said_with_its_place_and_the_others_are_formatted(project: Path) -> None:
@@ -136,9 +136,9 @@ def test_mode_and_links_stay(project: Path) -> None:
     path, link = project / "specs" / "a.yaml", project / "link.yaml"
     path.chmod(0o640)
     link.symlink_to(path)
-    ended = run(project, "fmt", "link.yaml")
+    tidied = fmt(project, [Path("link.yaml")], write=True)
 
-    assert ended.returncode == 0, ended.stderr
+    assert tidied.problems == ()
     assert link.is_symlink()
     assert (stat.S_IMODE(path.stat().st_mode), path.read_text(encoding="utf-8")) == (0o640, FINE)
     assert sorted(each.name for each in path.parent.iterdir()) == [".hidden", "a.yaml", "deep", "notes.txt"]
@@ -149,25 +149,22 @@ def test_mode_and_links_stay(project: Path) -> None:
     [("nowhere", "`nowhere` does not exist"), ("specs/notes.txt", "`specs/notes.txt` is no YAML file")],
 )
 def test_a_path_without_yaml_is_said(path: str, sentence: str, project: Path) -> None:
-    ended = run(project, "fmt", path)
+    tidied = fmt(project, [Path(path)], write=True)
 
-    assert ended.returncode == 8
-    assert sentence in ended.stderr.replace(str(project) + "/", "")
+    assert [each.message for each in tidied.problems] == [sentence]
 
 
 def test_without_project_and_paths_there_is_nothing_to_format(tmp_path: Path) -> None:
-    ended = run(tmp_path, "fmt")
-
-    assert ended.returncode == 8
-    assert "there is no `reconciler.yaml`" in ended.stderr
+    with pytest.raises(Invalid, match=r"there is no `reconciler\.yaml`"):
+        fmt(tmp_path, write=True)
 
 
 def test_files_elsewhere_need_no_project(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "a.yaml").write_text(ROUGH, encoding="utf-8")
-    ended = run(tmp_path / "here", "fmt", "../a.yaml")
+    tidied = fmt(tmp_path / "here", [Path("../a.yaml")], write=True)
 
-    assert ended.returncode == 0, ended.stderr
+    assert tidied.problems == ()
     assert (tmp_path / "a.yaml").read_text(encoding="utf-8") == FINE
 
 

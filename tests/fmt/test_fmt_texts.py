@@ -40,7 +40,7 @@ def files(draw: st.DrawFn) -> tuple[str, list[Node], list[str]]:
     return text, list(nodes), author.comments
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(file=files())
 def test_no_file_says_anything_else_afterwards(file: tuple[str, list[Node], list[str]]) -> None:
     text, nodes, _ = file
@@ -51,7 +51,7 @@ def test_no_file_says_anything_else_afterwards(file: tuple[str, list[Node], list
     assert same(after, nodes)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(file=files())
 def test_every_other_reader_takes_the_same_from_both(file: tuple[str, list[Node], list[str]]) -> None:
     text, _, _ = file
@@ -59,7 +59,7 @@ def test_every_other_reader_takes_the_same_from_both(file: tuple[str, list[Node]
     assert list(yaml.load_all(form(text), yaml.BaseLoader)) == list(yaml.load_all(text, yaml.BaseLoader))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(file=files())
 def test_the_form_of_the_form_is_the_form(file: tuple[str, list[Node], list[str]]) -> None:
     once = form(file[0])
@@ -67,7 +67,7 @@ def test_the_form_of_the_form_is_the_form(file: tuple[str, list[Node], list[str]
     assert form(once) == once
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(file=files())
 def test_every_comment_is_kept_once(file: tuple[str, list[Node], list[str]]) -> None:
     text, _, comments = file
@@ -76,7 +76,7 @@ def test_every_comment_is_kept_once(file: tuple[str, list[Node], list[str]]) -> 
     assert [after.count(each) for each in comments if comments.count(each) == 1] == [1] * len(comments)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(file=files())
 def test_the_form_has_no_tab_no_trailing_space_and_ends_each_line_alike(
     file: tuple[str, list[Node], list[str]],
@@ -96,6 +96,7 @@ def keys_in_order(node: Node) -> list[object]:
     return [keys_in_order(each) for each in node] if isinstance(node, list) else []
 
 
+@settings(max_examples=40)
 @given(
     spec=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), NODES, min_size=1, max_size=5),
     seed=st.integers(0, 999),
@@ -118,6 +119,7 @@ def as_value(node: Node) -> Value:
     return tuple(as_value(each) for each in node) if isinstance(node, list) else node
 
 
+@settings(max_examples=40)
 @given(spec=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), NODES, max_size=5))
 def test_what_dump_writes_is_formatted_without_a_loss(spec: dict[str, Node]) -> None:
     written = write_manifest(Address("didomi", "Destination", "lake"), {k: as_value(v) for k, v in spec.items()})
