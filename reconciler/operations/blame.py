@@ -54,8 +54,10 @@ def find_blame(
         except GitUnusable as unusable:
             raise Failure(str(unusable), help=unusable.help) from None
     if not any(each.fields or each.place or each.id or each.removed for each in found):
-        known = sorted({*wanted, *state.records})
-        raise Failure(f"no manifest, no commit and no record has the address `{address}`", help=guess(address, known))
+        help = guess(address, sorted({*wanted, *state.records}))
+        if workspace.catalog.kind(address.type).expand is not None:  # of what is gone nobody knows the parts
+            help = f"`{address.type}` stands for its parts: ask for one of those by its address"
+        raise Failure(f"no manifest, no commit and no record has the address `{address}`", help=help)
     return found, state
 
 

@@ -210,6 +210,13 @@ def test_an_address_that_nobody_knows_is_guessed_at(there: Repository) -> None:
     assert caught.value.help == "did you mean `didomi/Destination/lake`?"
 
 
+def test_a_composite_that_is_gone_is_asked_for_by_its_parts(there: Repository) -> None:
+    with pytest.raises(Failure, match="has the address") as caught:
+        blamed(there.world, Address("adobe", "DatasetExport", "customers"))
+
+    assert caught.value.help == "`adobe/DatasetExport` stands for its parts: ask for one of those by its address"
+
+
 def test_a_kind_that_does_not_exist_is_said(there: Repository) -> None:
     with pytest.raises(Failure, match="there is no kind `didomi/Pond`"):
         blamed(there.world, Address("didomi", "Pond", "lake"))
