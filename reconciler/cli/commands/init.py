@@ -58,14 +58,14 @@ def _next(begun: Begun, folder: Path) -> list[str]:
     if where != ".":
         lines.append(f"  cd {shlex.quote(where)}")
     lines += [
-        f"  {emulate:{width}}  # stand-ins, in a terminal of their own",
+        f"  {emulate:{width}}  # stand-ins, in another terminal",
         f"  {'export RECONCILER_ENVIRONMENT=rehearsal':{width}}  # talk to them",
         *(f"  export {name}={shlex.quote(value)}" for name, value in begun.variables.items()),
         "  reconciler validate",
         "  reconciler plan",
         "  reconciler apply",
         "",
-        "For the vendors themselves: fill in `reconciler.yaml` and the manifests, and",
-        "use `-e prod`. The workflows name `example/reconciler`: write where the program is.",
+        "For the vendors themselves: fill in `reconciler.yaml` and the manifests, and use",
+        "`-e prod`. In the workflows put the program's place for `example/reconciler`.",
     ]
     return lines
