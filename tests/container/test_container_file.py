@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / ".docker" / "Dockerfile"
+FILE = ROOT / "Dockerfile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

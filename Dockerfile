@@ -1,6 +1,6 @@
 # The program with what `verify`, rules, age and traces need, and nothing of the emulators.
 #
-#   docker build -f .docker/Dockerfile -t reconciler .
+#   docker build -t reconciler .
 #   docker run --rm -v "$PWD:/work" -e DIDOMI_KEY -e DIDOMI_SECRET reconciler -e prod plan
 #
 # No secret is built in: credentials come as variables or as files below /run/secrets when it runs. The state belongs in
