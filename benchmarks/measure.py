@@ -177,7 +177,7 @@ def _row(line: Line) -> tuple[str, ...]:
         f"{used.cpu:.2f}",
         f"{floor.wall:.2f}" if floor is not None else "",
         f"{floor.cpu:.2f}" if floor is not None else "",
-        f"{line.figure:{'.0f' if line.unit == 'req' else '.2f'}} {line.unit}",
+        f"{line.figure:{'.0f' if line.unit in ('req', '/s') else '.2f'}} {line.unit}",
         f"{line.limit:g} {line.unit}" if line.limit is not None else "none",
         f"{used.peak_mb:.0f}",
         "TOO MUCH" if line.exceeded else "",

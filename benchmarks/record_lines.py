@@ -164,7 +164,7 @@ def record_lines(folder: Path, sizes: Sizes, environ: Mapping[str, str]) -> list
             used=found["check", sizes.most],
             floor=None,
             figure=1 / each,
-            unit="req",
+            unit="/s",
         ),
         Line(
             what=f"records: memory over {sizes.small:,}",
