@@ -18,12 +18,13 @@ against the live object.
 
 `make reliability` runs everything below, and then four builds that are broken on
 purpose, each of which must turn a row red. One row: `tests/reliability/scorecard.py
---row R1`. An attempt is one kill, one fault, one damaged byte, one world; a loss is an
-attempt after which the sentence of the row did not hold. A row that says `not run` waits
-for a machine with the time for it. Minutes are those of the clock, whatever else the
-machine did meanwhile. One core takes about half a second for a world of R11 and a fifth
-of a second for an attempt of R2; `RECONCILER_WORLDS=1000` makes R11 smaller, and
-`RECONCILER_BUCKET_KILLS=all` makes R1 larger.
+--row R1`. An attempt is one kill, one fault, one damaged byte, one world, one event; a
+loss is an attempt after which the sentence of the row did not hold. A row that says
+`not run` waits for a machine with the time for it. Minutes are those of the clock,
+whatever else the machine did meanwhile. One core takes about a third of a second for a
+world of R11 and a fifth of a second for an attempt of R2; `RECONCILER_WORLDS=1000` makes
+R11 smaller, `RECONCILER_EVENTS=20000` R14, and `RECONCILER_BUCKET_KILLS=all` makes R1
+larger.
 """
 
 
