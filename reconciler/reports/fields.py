@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.reports.escape import plain
+from reconciler.reports.escape import clip, plain
 from reconciler.reports.shown import Reading, at
 from reconciler.values import HIDDEN, MISSING, UNKNOWN, Action, Change, Document, FieldChange, Path, Ref, Value, dotted
 
@@ -316,3 +316,24 @@ def _near(pieces: list[Item]) -> Iterable[Item]:
     for position, each in enumerate(pieces):
         if any(other.sign != " " for other in pieces[max(0, position - 1) : position + 2]):
             yield each
+
+
+def field_row(view: FieldView, *, items: int, longest: int) -> dict[str, object]:
+    """A field as the pages show it: at most so many items, and so many characters of a text."""
+
+    def text(value: str | None) -> str | None:
+        return None if value is None or view.items else clip(value, longest)
+
+    first, last, left_out = ends(view.items, items)
+    return {
+        "path": view.path,
+        "tone": {"+": "good", "-": "bad"}.get(view.sign, "warn"),
+        "sign": view.sign,
+        "before": text(view.before),
+        "after": text(view.after),
+        "items": first,
+        "left_out": left_out,
+        "last": last,
+        "same": view.same,
+        "comments": view.comments,
+    }

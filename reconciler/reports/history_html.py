@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reconciler.reports.escape import clip, plain, plural
-from reconciler.reports.fields import FieldView, ends
+from reconciler.reports.escape import plain, plural
+from reconciler.reports.fields import field_row
 from reconciler.reports.graph import to_svg
 from reconciler.reports.history_text import addresses, counts, views
 from reconciler.reports.html import page
@@ -77,6 +77,7 @@ def render_history_html(history: History, *, traits: Callable[[str], Traits]) ->
     resources = _resources(history)
     return page(
         "history",
+        after="plan",
         project=plain(history.project),
         environment=plain(history.environment),
         headline=f"{plural(len(history.records), 'record')}, {plural(len(resources), 'resource')}",
@@ -193,28 +194,9 @@ def _deed(deed: Deed, record: LedgerRecord, history: History, traits: Callable[[
         "other": plain(other),
         "tone": "bad" if status else _VERBS.get(deed.verb, "idle"),
         "when": _moment(deed.at),
-        "fields": [_field(each) for each in fields],
+        "fields": [field_row(each, items=_ITEMS, longest=_LONGEST) for each in fields],
         "requests": ", ".join(plain(each) for each in deed.requests),
     }
-
-
-def _field(view: FieldView) -> dict[str, object]:
-    first, last, left_out = ends(view.items, _ITEMS)
-    return {
-        "path": view.path,
-        "tone": {"+": "good", "-": "bad"}.get(view.sign, "warn"),
-        "sign": view.sign,
-        "before": _text(view.before) if not view.items else None,
-        "after": _text(view.after) if not view.items else None,
-        "items": first,
-        "left_out": left_out,
-        "last": last,
-        "comments": view.comments,
-    }
-
-
-def _text(text: str | None) -> str | None:
-    return None if text is None else clip(text, _LONGEST)
 
 
 def _timeline(moments: Sequence[datetime]) -> list[dict[str, Any]]:

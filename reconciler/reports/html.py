@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 _SPAN = re.compile(r"`([^`]+)`")
 
 
-def page(name: str, **words: object) -> str:
+def page(name: str, *, after: str | None = None, **words: object) -> str:
     """
-    The template `name` with its style sheet and script within it.
+    The template `name` with its style sheet, which may come after that of another page, and its script within it.
 
     Every word is escaped. The page's own policy allows this style and this script by their hashes, and nothing else.
     """
-    style, script = _part(f"{name}.css"), _part(f"{name}.js")
+    style = "\n".join(_part(f"{each}.css") for each in (after, name) if each is not None)
+    script = _part(f"{name}.js")
     from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
 
     return (

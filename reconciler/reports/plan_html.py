@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from reconciler.reports.actions import LOOKS, group_of, sign
 from reconciler.reports.counts import summary
-from reconciler.reports.escape import clip, plain, plural
-from reconciler.reports.fields import FieldView, ends, views_of
+from reconciler.reports.escape import plain, plural
+from reconciler.reports.fields import field_row, views_of
 from reconciler.reports.html import page
 from reconciler.reports.names import Names
 from reconciler.reports.plan_text import groups, heading, unchanged_notes
@@ -108,27 +108,7 @@ def _change(change: Change, traits: Callable[[str], Traits], names: Names, *, op
         "title": title_of(change),
         "place": plain(str(mark)) if mark else None,
         "details": list(details_of(change, reading)),
-        "fields": [_field(each) for each in views],
+        "fields": [field_row(each, items=_ITEMS, longest=_LONGEST) for each in views],
         "more": plural(len(views), "field") if views else "",
         "open": opened,
     }
-
-
-def _field(view: FieldView) -> dict[str, object]:
-    first, last, left_out = ends(view.items, _ITEMS)
-    return {
-        "path": view.path,
-        "tone": {"+": "good", "-": "bad"}.get(view.sign, "warn"),
-        "sign": view.sign,
-        "before": _text(view.before) if not view.items else None,
-        "after": _text(view.after) if not view.items else None,
-        "items": first,
-        "left_out": left_out,
-        "last": last,
-        "same": view.same,
-        "comments": view.comments,
-    }
-
-
-def _text(text: str | None) -> str | None:
-    return None if text is None else clip(text, _LONGEST)
