@@ -55,14 +55,26 @@ def traced(count: int, contract: Contract) -> int:
         tracemalloc.stop()
 
 
+def peak() -> int:
+    """
+    The most memory that this process has held, in kilobytes.
+
+    What `getrusage` says of a process begins with what the one that started it held; the kernel's own figure does not.
+    """
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+
+
 def in_a_process(count: int, spoil_every: int) -> tuple[int, int, int]:
     """Records, records of a wrong type, and the most memory of a process of its own in megabytes."""
     code = (
-        "import resource, sys; sys.path.insert(0, 'tests/deliveries')\n"
-        "from test_delivery_memory import stream, export_contract, check_pieces\n"
+        "import sys; sys.path.insert(0, 'tests/deliveries')\n"
+        "from test_delivery_memory import stream, export_contract, check_pieces, peak\n"
         f"found = check_pieces(stream({count}, spoil_every={spoil_every}), 'object', export_contract())\n"
         "print(found.records, sum(e.total for e in found.counts if e.rule == 'schema.type:user.version'),\n"
-        "      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+        "      peak() // 1024)\n"
     )
     root = Path(__file__).parents[2]
     answer = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
